@@ -1,0 +1,185 @@
+package rollup
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// The kinds of document in the progress index.
+const (
+	KindDefinition = "definition"
+	KindPartition  = "partition"
+)
+
+// Ledger counts every consumed event exactly once, in one of the counters after Consumed. It is cumulative since the partition's lineage began.
+type Ledger struct {
+	Consumed    int64 `json:"consumed"`
+	OnTime      int64 `json:"on_time"`
+	Late        int64 `json:"late"`
+	Overflowed  int64 `json:"overflowed"`
+	Filtered    int64 `json:"filtered"`
+	Undecodable int64 `json:"undecodable"`
+	Quarantined int64 `json:"quarantined"`
+	Rejected    int64 `json:"rejected"`
+}
+
+// LedgerCounters are the names of the ledger's counters, as documents, metrics and /status spell them.
+var LedgerCounters = []string{"consumed", "on_time", "late", "overflowed", "filtered", "undecodable", "quarantined", "rejected"}
+
+// Balanced reports whether every consumed event is in exactly one counter.
+func (l Ledger) Balanced() bool {
+	return l.Consumed == l.Documented()+l.Filtered+l.Undecodable+l.Quarantined+l.Rejected
+}
+
+// Documented is how many events the documents of one grouping hold.
+func (l Ledger) Documented() int64 { return l.OnTime + l.Late + l.Overflowed }
+
+// Add sums two ledgers, counter by counter.
+func (l Ledger) Add(o Ledger) Ledger {
+	return Ledger{
+		Consumed: l.Consumed + o.Consumed, OnTime: l.OnTime + o.OnTime, Late: l.Late + o.Late, Overflowed: l.Overflowed + o.Overflowed,
+		Filtered: l.Filtered + o.Filtered, Undecodable: l.Undecodable + o.Undecodable, Quarantined: l.Quarantined + o.Quarantined, Rejected: l.Rejected + o.Rejected,
+	}
+}
+
+// Counters gives the ledger's values in the order of LedgerCounters.
+func (l Ledger) Counters() []int64 {
+	return []int64{l.Consumed, l.OnTime, l.Late, l.Overflowed, l.Filtered, l.Undecodable, l.Quarantined, l.Rejected}
+}
+
+// PartitionProgress tells how far one rollup is complete for one partition, as of a successful commit.
+type PartitionProgress struct {
+	Kind       string `json:"kind"`
+	Rollup     string `json:"rollup"`
+	Stream     string `json:"stream"`
+	Partition  string `json:"partition"`
+	TopicID    string `json:"topic_id"`
+	Definition string `json:"definition"`
+	// SealedThrough is the time up to which every window is sealed and acknowledged; nil before the first.
+	SealedThrough *int64 `json:"sealed_through,omitempty"`
+	Watermark     *int64 `json:"watermark,omitempty"`
+	NextOffset    int64  `json:"next_offset"`
+	EndOffset     int64  `json:"end_offset"`
+	Lag           int64  `json:"lag"`
+	Ledger        Ledger `json:"ledger"`
+	Lineage       int64  `json:"lineage"`
+	Commit        int64  `json:"commit"`
+	Owner         string `json:"owner"`
+	UpdatedAt     int64  `json:"updated_at"`
+}
+
+// ID is the identity of the progress document.
+func (p *PartitionProgress) ID() string {
+	return strings.Join([]string{KindPartition, p.Rollup, p.Partition}, ":")
+}
+
+// DefinitionProgress keeps a definition, the time from which it holds, and the partitions that must be sealed before the rollup is.
+type DefinitionProgress struct {
+	Kind       string     `json:"kind"`
+	Rollup     string     `json:"rollup"`
+	Stream     string     `json:"stream"`
+	Definition string     `json:"definition"`
+	Since      int64      `json:"since"`
+	Partitions []string   `json:"partitions"`
+	Spec       Definition `json:"spec"`
+	UpdatedAt  int64      `json:"updated_at"`
+}
+
+// ID is the identity of the document.
+func (p *DefinitionProgress) ID() string {
+	return strings.Join([]string{KindDefinition, p.Rollup, p.Definition}, ":")
+}
+
+// Catalog is what the progress index holds: the newest definition of every rollup, and the progress of its partitions.
+type Catalog struct {
+	Rollups []CatalogEntry
+}
+
+// CatalogEntry is one rollup with the progress of its partitions.
+type CatalogEntry struct {
+	DefinitionProgress
+	Progress []PartitionProgress
+}
+
+// ParseCatalog reads the sources of all documents of the progress index. Documents of other kinds are passed over. Rollups are in the order in which
+// their first definition appears.
+func ParseCatalog(sources []json.RawMessage) (*Catalog, error) {
+	byName := map[string]int{}
+	catalog := &Catalog{}
+	var partitions []PartitionProgress
+	for _, source := range sources {
+		var head struct {
+			Kind string `json:"kind"`
+		}
+		if err := json.Unmarshal(source, &head); err != nil {
+			return nil, fmt.Errorf("read a progress document: %w", err)
+		}
+		switch head.Kind {
+		case KindDefinition:
+			var d DefinitionProgress
+			if err := json.Unmarshal(source, &d); err != nil {
+				return nil, fmt.Errorf("read a definition in the progress index: %w", err)
+			}
+			i, known := byName[d.Rollup]
+			if !known {
+				byName[d.Rollup] = len(catalog.Rollups)
+				catalog.Rollups = append(catalog.Rollups, CatalogEntry{DefinitionProgress: d})
+			} else if d.Since > catalog.Rollups[i].Since {
+				catalog.Rollups[i].DefinitionProgress = d
+			}
+		case KindPartition:
+			var p PartitionProgress
+			if err := json.Unmarshal(source, &p); err != nil {
+				return nil, fmt.Errorf("read a partition's progress: %w", err)
+			}
+			partitions = append(partitions, p)
+		}
+	}
+	for _, p := range partitions {
+		if i, known := byName[p.Rollup]; known {
+			catalog.Rollups[i].Progress = append(catalog.Rollups[i].Progress, p)
+		}
+	}
+	return catalog, nil
+}
+
+// Rollup finds a rollup by its name.
+func (c *Catalog) Rollup(name string) (*CatalogEntry, bool) {
+	for i := range c.Rollups {
+		if c.Rollups[i].Rollup == name {
+			return &c.Rollups[i], true
+		}
+	}
+	return nil, false
+}
+
+// Tidemark is the time up to which every partition's windows are sealed. The second result is false while a partition has sealed none.
+func (e *CatalogEntry) Tidemark() (int64, bool) {
+	sealed := map[string]int64{}
+	for _, p := range e.Progress {
+		if p.SealedThrough != nil {
+			sealed[p.Partition] = *p.SealedThrough
+		}
+	}
+	var tidemark int64
+	for i, name := range e.Partitions {
+		t, known := sealed[name]
+		if !known {
+			return 0, false
+		}
+		if i == 0 || t < tidemark {
+			tidemark = t
+		}
+	}
+	return tidemark, len(e.Partitions) > 0
+}
+
+// LastUpdate is the newest time at which a partition of the rollup told its progress; 0 for never.
+func (e *CatalogEntry) LastUpdate() int64 {
+	var newest int64
+	for _, p := range e.Progress {
+		newest = max(newest, p.UpdatedAt)
+	}
+	return newest
+}
