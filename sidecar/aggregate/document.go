@@ -1,0 +1,152 @@
+package aggregate
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+// appendValue appends one dimension's value to a key: its length, then its bytes.
+func appendValue(key, value []byte) []byte {
+	key = binary.AppendUvarint(key, uint64(len(value)))
+	return append(key, value...)
+}
+
+// appendSubset appends the key of a smaller grouping to key: its dimensions' values out of those of all dimensions.
+func appendSubset(key []byte, d *rollup.Definition, g rollup.Grouping, values [][]byte) []byte {
+	for _, name := range g {
+		key = appendValue(key, values[d.Dimension(name)])
+	}
+	return key
+}
+
+// splitKey gives the values in a key, appended to values.
+func splitKey(values [][]byte, key []byte) [][]byte {
+	for len(key) > 0 {
+		n, size := binary.Uvarint(key)
+		end := size + int(n) //nolint:gosec // the key was built by appendValue
+		values = append(values, key[size:end])
+		key = key[end:]
+	}
+	return values
+}
+
+// Documents calls yield with each document of the window: every grouping, the keys of each in the order of their bytes, the overflow last. The document
+// is reused for the next call.
+func (w *Window) Documents(p rollup.Partition, yield func(*rollup.Document)) {
+	definition := &w.rollup.Definition
+	w.emit(p, definition.Groupings[0], &w.full, yield)
+	for g, grouping := range definition.Groupings[1:] {
+		w.emit(p, grouping, w.smaller(g, grouping), yield)
+	}
+}
+
+// Rollup is the rollup that the window belongs to.
+func (w *Window) Rollup() *Rollup { return w.rollup }
+
+// Keys is how many keys the window holds in its full grouping.
+func (w *Window) Keys() int { return len(w.full.rows) }
+
+// smaller merges the rows of the full grouping, in the order of their keys, and then the rows that overflowed there, into those of a smaller one.
+func (w *Window) smaller(g int, grouping rollup.Grouping) *table {
+	definition := &w.rollup.Definition
+	t := &table{}
+	keys := map[string]int32{}
+	rest := int32(-1)
+	target := func(name []byte) int {
+		i, known := keys[string(name)]
+		switch {
+		case known:
+		case len(keys) < definition.MaxKeys:
+			i = t.grow(w.rollup, name)
+			keys[string(name)] = i
+		default:
+			if rest < 0 {
+				rest = t.grow(w.rollup, []byte(overflowKey))
+			}
+			i = rest
+		}
+		return int(i)
+	}
+	var values [][]byte
+	var name []byte
+	for _, j := range w.full.order() {
+		if string(w.full.names[j]) == overflowKey {
+			continue
+		}
+		values = splitKey(values[:0], w.full.names[j])
+		name = appendSubset(name[:0], definition, grouping, values)
+		t.merge(target(name), &w.full, j)
+	}
+	if w.overflow != nil {
+		o := &w.overflow[g]
+		for j, n := range o.table.names {
+			if int32(j) == o.rest { //nolint:gosec // bounded by max_keys
+				n = []byte(overflowKey)
+				if rest < 0 {
+					rest = t.grow(w.rollup, n)
+				}
+				t.merge(int(rest), &o.table, j)
+				continue
+			}
+			t.merge(target(n), &o.table, j)
+		}
+	}
+	return t
+}
+
+// order gives the rows sorted by key. The overflow key, larger than any other, is last.
+func (t *table) order() []int {
+	order := make([]int, len(t.rows))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		if x, y := string(t.names[a]) == overflowKey, string(t.names[b]) == overflowKey; x != y {
+			if x {
+				return 1
+			}
+			return -1
+		}
+		return bytes.Compare(t.names[a], t.names[b])
+	})
+	return order
+}
+
+func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yield func(*rollup.Document)) {
+	d := &w.rollup.Definition
+	doc := rollup.Document{Start: w.key.start, Partition: &p, Grouping: grouping, Correction: w.correction()}
+	var values [][]byte
+	for _, i := range t.order() {
+		doc.Overflow = string(t.names[i]) == overflowKey
+		doc.Dimensions = doc.Dimensions[:0]
+		if !doc.Overflow {
+			values = splitKey(values[:0], t.names[i])
+			for _, v := range values {
+				doc.Dimensions = append(doc.Dimensions, string(v))
+			}
+		}
+		r := t.rows[i]
+		doc.Count, doc.Bytes, doc.LastOffset = r.count, r.bytes, r.last
+		doc.Measures = columns(t.measures, i, len(d.Measures))
+		doc.Conditions = columns(t.conditions, i, len(d.Conditions))
+		doc.Distinct = doc.Distinct[:0]
+		for _, sketch := range columns(t.distinct, i, len(d.Distinct)) {
+			if sketch == nil {
+				doc.Distinct = append(doc.Distinct, nil)
+				continue
+			}
+			sketch.Estimate() // compacts the sketch: afterwards its encoding depends on what it counted alone
+			text, err := sketch.MarshalBinary()
+			if err != nil {
+				panic("encode a sketch: " + err.Error()) // only an uninitialised sketch has no encoding
+			}
+			doc.Distinct = append(doc.Distinct, text)
+		}
+		yield(&doc)
+	}
+}
+
+func columns[T any](all []T, row, width int) []T { return all[row*width : (row+1)*width] }

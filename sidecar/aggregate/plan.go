@@ -1,0 +1,96 @@
+package aggregate
+
+import (
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/event"
+)
+
+// Cleaner changes an event in place; false leaves it out.
+type Cleaner interface {
+	Clean(e *event.Event) bool
+}
+
+// Plan is a stream's settings in compiled form. It belongs to one Engine: decoding reuses memory.
+type Plan struct {
+	Decoder   event.Decoder
+	Event     *event.Event
+	Cleaner   Cleaner
+	Timestamp *event.Timestamp
+	// Lateness and MaxAhead are in milliseconds.
+	Lateness int64
+	MaxAhead int64
+	Rollups  []*Rollup
+}
+
+// Rollup is a definition compiled against a stream's schema.
+type Rollup struct {
+	Definition rollup.Definition
+	Hash       string
+
+	where      *event.Condition
+	dimensions []event.Slot
+	measures   []event.Slot
+	conditions []*event.Condition
+	distinct   []event.Slot
+}
+
+// SettingError says which setting of a rollup cannot be compiled.
+type SettingError struct {
+	// Key is where in the rollup: "where", "conditions.errors", "dimensions.host".
+	Key string
+	// Err says what is wrong.
+	Err error
+}
+
+// Error names the setting.
+func (e *SettingError) Error() string { return e.Key + ": " + e.Err.Error() }
+
+// Unwrap gives what is wrong.
+func (e *SettingError) Unwrap() error { return e.Err }
+
+// CompileRollup registers the definition's fields in the schema. The error is a *SettingError.
+func CompileRollup(d rollup.Definition, s *event.Schema) (*Rollup, error) {
+	r := &Rollup{Definition: d, Hash: d.Hash()}
+	var err error
+	if d.Where != "" {
+		if r.where, err = event.CompileCondition(d.Where, s); err != nil {
+			return nil, &SettingError{Key: "where", Err: err}
+		}
+	}
+	for _, c := range d.Conditions {
+		compiled, err := event.CompileCondition(c.Expr, s)
+		if err != nil {
+			return nil, &SettingError{Key: "conditions." + c.Name, Err: err}
+		}
+		r.conditions = append(r.conditions, compiled)
+	}
+	for _, part := range []struct {
+		key    string
+		fields []rollup.Field
+		slots  *[]event.Slot
+	}{
+		{"dimensions", d.Dimensions, &r.dimensions}, {"measures", d.Measures, &r.measures}, {"distinct", d.Distinct, &r.distinct},
+	} {
+		for _, f := range part.fields {
+			slot, err := s.Slot(f.Path)
+			if err != nil {
+				return nil, &SettingError{Key: part.key + "." + f.Name, Err: err}
+			}
+			*part.slots = append(*part.slots, slot)
+		}
+	}
+	return r, nil
+}
+
+// Grid is the longest time in milliseconds that every window of the plan's rollups is a multiple of; 0 without rollups.
+func (p *Plan) Grid() int64 {
+	var grid int64
+	for _, r := range p.Rollups {
+		a := r.Definition.Window.Milliseconds()
+		for grid != 0 {
+			a, grid = grid, a%grid
+		}
+		grid = a
+	}
+	return grid
+}

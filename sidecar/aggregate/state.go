@@ -1,0 +1,189 @@
+package aggregate
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+// Never is the watermark before the first event, and the end of the sealed windows before the first one.
+const Never = math.MinInt64
+
+// MaxStateBytes bounds an encoded State: Kafka's default limit for a commit's metadata is 4,096 bytes.
+const MaxStateBytes = 3000
+
+// State is what a replay from Offset needs to evolve exactly as before. It is committed to Kafka with the offset, as the commit's metadata.
+type State struct {
+	// Offset is the smallest first offset of anything still open; it is the committed offset itself.
+	Offset int64
+	// Watermark is the watermark just before Offset.
+	Watermark int64
+	// SealedThrough is the latest end such that every document of every window closing by then is acknowledged.
+	SealedThrough int64
+	// End is how far the log had been read.
+	End int64
+	// Behind is how far, in milliseconds, the watermark was behind the timestamp of the newest record read; negative where no record told.
+	Behind int64
+	// Lineage counts the times that the rollups of the partition were begun anew; Commit counts the commits.
+	Lineage int64
+	Commit  int64
+	// TopicID is the identity of the topic that the offsets belong to.
+	TopicID [16]byte
+	// Released says that the owner had held the partition for long enough that no earlier owner could still be sending, and then gave it up in order.
+	Released bool
+	// Rollups has one entry for each rollup of the stream, in the order of their names.
+	Rollups []RollupState
+}
+
+// RollupState is the part of a State that belongs to one rollup.
+type RollupState struct {
+	// Definition is the hash under which the partition is aggregated.
+	Definition string
+	// Counted is the ledger as the log alone decides it, just before Offset.
+	Counted rollup.Ledger
+	// Rejected counts, by the outcome they were counted as first, the events of documents that Elasticsearch can never accept.
+	Rejected Rejected
+}
+
+// Rejected counts events that moved from one of the ledger's outcomes to rejected.
+type Rejected struct {
+	OnTime, Late, Overflowed int64
+}
+
+func (r *Rejected) add(o Rejected) {
+	r.OnTime += o.OnTime
+	r.Late += o.Late
+	r.Overflowed += o.Overflowed
+}
+
+// Ledger is the partition's ledger for the rollup.
+func (r RollupState) Ledger() rollup.Ledger {
+	l := r.Counted
+	l.OnTime -= r.Rejected.OnTime
+	l.Late -= r.Rejected.Late
+	l.Overflowed -= r.Rejected.Overflowed
+	l.Rejected += r.Rejected.OnTime + r.Rejected.Late + r.Rejected.Overflowed
+	return l
+}
+
+const (
+	stateMagic   = "tm"
+	stateVersion = 1
+)
+
+// ErrForeignState is the error for metadata that Tidemark did not write, and for none at all.
+var ErrForeignState = errors.New("the committed offset carries no state of tidemark")
+
+// ErrNewerState is the error for metadata that a newer release wrote.
+var ErrNewerState = errors.New("the committed state was written by a newer release of tidemark")
+
+// Encode gives the state as a commit's metadata, except for Offset, which the commit itself holds. It fails where the result would be larger than
+// MaxStateBytes.
+func (s *State) Encode() (string, error) {
+	b := append([]byte(stateMagic), stateVersion)
+	var flags byte
+	if s.Released {
+		flags |= 1
+	}
+	b = append(b, flags)
+	b = append(b, s.TopicID[:]...)
+	for _, n := range []int64{s.Watermark, s.SealedThrough, s.End, s.Behind, s.Lineage, s.Commit, int64(len(s.Rollups))} {
+		b = binary.AppendVarint(b, n)
+	}
+	for _, r := range s.Rollups {
+		b = binary.AppendVarint(b, int64(len(r.Definition)))
+		b = append(b, r.Definition...)
+		for _, n := range r.Counted.Counters() {
+			b = binary.AppendVarint(b, n)
+		}
+		for _, n := range []int64{r.Rejected.OnTime, r.Rejected.Late, r.Rejected.Overflowed} {
+			b = binary.AppendVarint(b, n)
+		}
+	}
+	text := base64.RawStdEncoding.EncodeToString(b)
+	if len(text) > MaxStateBytes {
+		return "", fmt.Errorf("the state of %d rollups takes %d bytes, at most %d fit into a Kafka commit: split the stream's rollups over several configurations", len(s.Rollups), len(text), MaxStateBytes)
+	}
+	return text, nil
+}
+
+// DecodeState reads the metadata of a commit at the given offset. The error is ErrForeignState or ErrNewerState where the text is not this release's.
+func DecodeState(offset int64, metadata string) (State, error) {
+	b, err := base64.RawStdEncoding.DecodeString(metadata)
+	if err != nil || len(b) < len(stateMagic)+1 || string(b[:len(stateMagic)]) != stateMagic {
+		return State{}, ErrForeignState
+	}
+	b = b[len(stateMagic):]
+	if b[0] > stateVersion {
+		return State{}, ErrNewerState
+	}
+	r := stateReader{b: b[1:]}
+	s := State{Offset: offset}
+	s.Released = r.bytes(1)[0]&1 != 0
+	copy(s.TopicID[:], r.bytes(len(s.TopicID)))
+	var count int64
+	for _, n := range []*int64{&s.Watermark, &s.SealedThrough, &s.End, &s.Behind, &s.Lineage, &s.Commit, &count} {
+		*n = r.varint()
+	}
+	if count < 0 || count > MaxStateBytes {
+		return State{}, ErrForeignState
+	}
+	for range count {
+		var rs RollupState
+		rs.Definition = string(r.bytes(int(r.varint())))
+		l := &rs.Counted
+		for _, n := range []*int64{
+			&l.Consumed, &l.OnTime, &l.Late, &l.Overflowed, &l.Filtered, &l.Undecodable, &l.Quarantined, &l.Rejected,
+			&rs.Rejected.OnTime, &rs.Rejected.Late, &rs.Rejected.Overflowed,
+		} {
+			*n = r.varint()
+		}
+		if r.failed {
+			return State{}, ErrForeignState
+		}
+		s.Rollups = append(s.Rollups, rs)
+	}
+	if r.failed || len(r.b) != 0 {
+		return State{}, ErrForeignState
+	}
+	return s, nil
+}
+
+// stateReader gives zeros once the bytes have run out.
+type stateReader struct {
+	b      []byte
+	failed bool
+}
+
+func (r *stateReader) varint() int64 {
+	n, size := binary.Varint(r.b)
+	if size <= 0 {
+		r.failed = true
+		return 0
+	}
+	r.b = r.b[size:]
+	return n
+}
+
+func (r *stateReader) bytes(n int) []byte {
+	if n < 0 || n > len(r.b) {
+		r.failed = true
+		return make([]byte, min(max(n, 1), 16))
+	}
+	taken := r.b[:n]
+	r.b = r.b[n:]
+	return taken
+}
+
+// Begin is the state of a partition that nothing was read of, from the given offset on.
+func (p *Plan) Begin(offset, lineage int64, topicID [16]byte) State {
+	s := State{Offset: offset, End: offset, Watermark: Never, SealedThrough: Never, Behind: -1, Lineage: lineage, TopicID: topicID}
+	for _, r := range p.Rollups {
+		s.Rollups = append(s.Rollups, RollupState{Definition: r.Hash})
+	}
+	return s
+}

@@ -1,0 +1,418 @@
+// Package consume reads Kafka as a member of a consumer group: it takes partitions over and gives them up, hands their records on, tells where their
+// logs end, and commits what it is told to.
+package consume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/plugin/kslog"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/config"
+)
+
+const (
+	// pollRecords bounds how many records one poll takes out of the client's buffers.
+	pollRecords = 10_000
+	// endOffsetsEvery is how often the ends of the logs are asked for.
+	endOffsetsEvery = time.Second
+	// adminTimeout bounds a request that is not a fetch.
+	adminTimeout = 15 * time.Second
+)
+
+// Assignment is a partition that this member has to take care of from now on.
+type Assignment struct {
+	rollup.Partition
+	// Committed is the offset that the group committed, with its metadata; -1 where there is none.
+	Committed int64
+	Metadata  string
+	// Start is the first offset to read where nothing is committed.
+	Start int64
+	// LogStart and LogEnd are the log's first offset and the one after its last.
+	LogStart, LogEnd int64
+}
+
+// Processor takes care of one partition while this process owns it.
+type Processor interface {
+	// Deliver hands records over, in the order of the log. It must not block; it owns the slice.
+	Deliver(records []*kgo.Record)
+	// EndOffset tells that the log ended at the given offset when it was asked for.
+	EndOffset(offset int64)
+	// Stop ends the work on the partition; nothing is written or committed for it after it returned.
+	Stop()
+}
+
+// OpenFunc begins the work on a partition. It returns the offset to read from. With an error the partition is owned, but not read.
+type OpenFunc func(Assignment) (Processor, int64, error)
+
+// Options of a Group.
+type Options struct {
+	Kafka  config.Kafka
+	Topics []string
+	Open   OpenFunc
+	// Refuse is told of partitions that Open did not begin.
+	Refuse func(rollup.Partition, error)
+	Logger *slog.Logger
+}
+
+// Key names a partition within the group's topics.
+type Key struct {
+	Topic     string
+	Partition int32
+}
+
+// Group is the membership in a consumer group.
+type Group struct {
+	opts   Options
+	client *kgo.Client
+	admin  *kadm.Client
+	lease  lease
+
+	mu     sync.Mutex
+	owned  map[Key]Processor
+	err    error
+	since  time.Time
+	commit sync.Mutex // held while a commit is under way
+}
+
+// NewGroup prepares the membership; Run joins.
+func NewGroup(opts Options) (*Group, error) {
+	g := &Group{opts: opts, owned: map[Key]Processor{}, lease: lease{timeout: opts.Kafka.SessionTimeout}}
+	client, err := ClientOptions(opts.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	client = append(client,
+		kgo.ConsumerGroup(opts.Kafka.Group),
+		kgo.ConsumeTopics(opts.Topics...),
+		kgo.Balancers(kgo.CooperativeStickyBalancer()),
+		kgo.SessionTimeout(opts.Kafka.SessionTimeout),
+		kgo.HeartbeatInterval(min(3*time.Second, opts.Kafka.SessionTimeout/3)),
+		kgo.RebalanceTimeout(max(60*time.Second, opts.Kafka.SessionTimeout)),
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // their offsets are part of the position
+		kgo.FetchMaxBytes(8<<20),
+		kgo.FetchMaxPartitionBytes(1<<20),
+		kgo.AdjustFetchOffsetsFn(g.adjust),
+		kgo.OnPartitionsRevoked(g.revoked),
+		kgo.OnPartitionsLost(g.lost),
+		kgo.WithHooks(&g.lease),
+		kgo.WithLogger(kslog.New(slog.New(quiet{opts.Logger.Handler()}))),
+	)
+	if opts.Kafka.InstanceID != "" {
+		client = append(client, kgo.InstanceID(opts.Kafka.InstanceID))
+	}
+	if g.client, err = kgo.NewClient(client...); err != nil {
+		return nil, fmt.Errorf("set up the Kafka client: %w", err)
+	}
+	g.admin = kadm.NewClient(g.client)
+	g.admin.SetTimeoutMillis(int32(adminTimeout.Milliseconds()))
+	return g, nil
+}
+
+// Client is the group's Kafka client, for producing and administration.
+func (g *Group) Client() *kgo.Client { return g.client }
+
+// Run reads until the context ends. Then the partitions are still owned: Close gives them up.
+func (g *Group) Run(ctx context.Context) {
+	var background sync.WaitGroup
+	background.Go(func() { g.watchEnds(ctx) })
+	defer background.Wait()
+	for ctx.Err() == nil {
+		fetches := g.client.PollRecords(ctx, pollRecords)
+		if fetches.IsClientClosed() {
+			return
+		}
+		g.dispatch(fetches)
+		g.client.AllowRebalance()
+	}
+}
+
+func (g *Group) dispatch(fetches kgo.Fetches) {
+	fetches.EachError(func(topic string, partition int32, err error) {
+		if errors.Is(err, context.Canceled) {
+			return
+		}
+		g.failed(fmt.Errorf("read %s/%d: %w", topic, partition, err))
+	})
+	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
+		if len(p.Records) == 0 {
+			return
+		}
+		g.mu.Lock()
+		processor := g.owned[Key{p.Topic, p.Partition}]
+		g.mu.Unlock()
+		if processor != nil {
+			processor.Deliver(p.Records)
+		}
+	})
+}
+
+// adjust is called when partitions were assigned, before they are read.
+func (g *Group) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	assignments, err := g.describe(ctx, offsets)
+	if err != nil {
+		g.failed(err)
+		return nil, err
+	}
+	for _, a := range assignments {
+		key := Key{a.Topic, a.Number}
+		processor, from, err := g.opts.Open(a)
+		if err != nil {
+			g.opts.Logger.Error("partition does not start", "partition", a.String(), "error", err)
+			g.client.PauseFetchPartitions(map[string][]int32{a.Topic: {a.Number}})
+			g.opts.Refuse(a.Partition, err)
+			from = a.LogEnd
+		} else {
+			g.client.ResumeFetchPartitions(map[string][]int32{a.Topic: {a.Number}})
+			g.mu.Lock()
+			g.owned[key] = processor
+			g.mu.Unlock()
+		}
+		offsets[a.Topic][a.Number] = kgo.NewOffset().At(from).WithEpoch(-1)
+	}
+	return offsets, nil
+}
+
+// describe gathers what is known of the partitions.
+func (g *Group) describe(ctx context.Context, offsets map[string]map[int32]kgo.Offset) ([]Assignment, error) {
+	var topics []string
+	for topic := range offsets {
+		topics = append(topics, topic)
+	}
+	if len(topics) == 0 {
+		return nil, nil
+	}
+	details, err := g.admin.ListTopics(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("describe the topics: %w", err)
+	}
+	committed, err := g.admin.FetchOffsets(ctx, g.opts.Kafka.Group)
+	if err != nil {
+		return nil, fmt.Errorf("read the offsets committed by group %q: %w", g.opts.Kafka.Group, err)
+	}
+	starts, err := g.admin.ListStartOffsets(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("find where the logs begin: %w", err)
+	}
+	ends, err := g.admin.ListCommittedOffsets(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("find where the logs end: %w", err)
+	}
+	configured := starts
+	switch g.opts.Kafka.Start {
+	case "", "earliest":
+	case "latest":
+		configured = ends
+	default:
+		t, err := time.Parse(time.RFC3339, g.opts.Kafka.Start)
+		if err != nil {
+			return nil, fmt.Errorf("kafka.start: %w", err)
+		}
+		if configured, err = g.admin.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topics...); err != nil {
+			return nil, fmt.Errorf("find the offsets of %s: %w", g.opts.Kafka.Start, err)
+		}
+	}
+	var assignments []Assignment
+	for topic, partitions := range offsets {
+		for number := range partitions {
+			a := Assignment{Partition: rollup.Partition{Topic: topic, TopicID: details[topic].ID, Number: number}, Committed: -1}
+			for _, lookup := range []struct {
+				in  kadm.ListedOffsets
+				out *int64
+			}{{starts, &a.LogStart}, {ends, &a.LogEnd}, {configured, &a.Start}} {
+				found, ok := lookup.in.Lookup(topic, number)
+				if !ok || found.Err != nil {
+					return nil, fmt.Errorf("find the offsets of %s: %w", a.String(), errors.Join(found.Err))
+				}
+				*lookup.out = found.Offset
+			}
+			if len(committed[topic]) > 0 { // the group has read the topic before: a partition without an offset appeared since
+				a.Start = a.LogStart
+			}
+			if c, ok := committed.Lookup(topic, number); ok && c.Err == nil && c.At >= 0 {
+				a.Committed, a.Metadata = c.At, c.Metadata
+			}
+			assignments = append(assignments, a)
+		}
+	}
+	return assignments, nil
+}
+
+// revoked gives partitions up; commits under way are waited for, and later ones left out.
+func (g *Group) revoked(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
+	var stopping sync.WaitGroup
+	g.mu.Lock()
+	for topic, numbers := range partitions {
+		for _, number := range numbers {
+			key := Key{topic, number}
+			if p := g.owned[key]; p != nil {
+				delete(g.owned, key)
+				stopping.Go(p.Stop)
+			}
+		}
+	}
+	g.mu.Unlock()
+	stopping.Wait()
+	g.commit.Lock() // a commit that is under way ends first
+	defer g.commit.Unlock()
+}
+
+func (g *Group) lost(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
+	g.lease.end()
+	g.opts.Logger.Warn("the membership in the group was lost: another member goes on with the partitions", "group", g.opts.Kafka.Group)
+	g.revoked(ctx, client, partitions)
+}
+
+// Pause stops or resumes reading a partition, for back pressure.
+func (g *Group) Pause(key Key, paused bool) {
+	partition := map[string][]int32{key.Topic: {key.Partition}}
+	if paused {
+		g.client.PauseFetchPartitions(partition)
+	} else {
+		g.client.ResumeFetchPartitions(partition)
+	}
+}
+
+// MayWrite reports whether no other member can have been given this one's partitions yet.
+func (g *Group) MayWrite() bool { return g.lease.valid() }
+
+// Commit is an offset to commit, with what a replay from it needs.
+type Commit struct {
+	Key      Key
+	Owner    Processor
+	Offset   int64
+	Metadata string
+}
+
+// Commit commits offsets and returns the ones that failed or are not this process's any more. It returns an error where the whole request failed.
+func (g *Group) Commit(ctx context.Context, commits []Commit) (failed map[Key]error, err error) {
+	g.commit.Lock()
+	defer g.commit.Unlock()
+	failed = map[Key]error{}
+	offsets := map[string]map[int32]kgo.EpochOffset{}
+	metadata := map[Key]string{}
+	g.mu.Lock()
+	for _, c := range commits {
+		if g.owned[c.Key] != c.Owner {
+			failed[c.Key] = errors.New("the partition was given to another member")
+			continue
+		}
+		if offsets[c.Key.Topic] == nil {
+			offsets[c.Key.Topic] = map[int32]kgo.EpochOffset{}
+		}
+		offsets[c.Key.Topic][c.Key.Partition] = kgo.EpochOffset{Epoch: -1, Offset: c.Offset}
+		metadata[c.Key] = c.Metadata
+	}
+	g.mu.Unlock()
+	if len(offsets) == 0 {
+		return failed, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
+		for i := range r.Topics {
+			for j := range r.Topics[i].Partitions {
+				p := &r.Topics[i].Partitions[j]
+				text := metadata[Key{r.Topics[i].Topic, p.Partition}]
+				p.Metadata = &text
+			}
+		}
+		return nil
+	})
+	g.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, r *kmsg.OffsetCommitResponse, e error) {
+		err = e
+		if r == nil {
+			return
+		}
+		for key, e := range refused(r) {
+			failed[key] = e
+		}
+	})
+	if err != nil {
+		err = fmt.Errorf("commit offsets: %w", err)
+	}
+	g.failed(err)
+	return failed, err
+}
+
+// watchEnds asks for the ends of the logs and tells the processors.
+func (g *Group) watchEnds(ctx context.Context) {
+	ticker := time.NewTicker(endOffsetsEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		g.mu.Lock()
+		owned := make(map[Key]Processor, len(g.owned))
+		topics := map[string]bool{}
+		for key, p := range g.owned {
+			owned[key] = p
+			topics[key.Topic] = true
+		}
+		g.mu.Unlock()
+		if len(owned) == 0 {
+			continue
+		}
+		names := make([]string, 0, len(topics))
+		for topic := range topics {
+			names = append(names, topic)
+		}
+		ends, err := g.admin.ListCommittedOffsets(ctx, names...)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			g.failed(fmt.Errorf("find where the logs end: %w", err))
+			continue
+		}
+		g.failed(nil)
+		for key, p := range owned {
+			if end, ok := ends.Lookup(key.Topic, key.Partition); ok && end.Err == nil {
+				p.EndOffset(end.Offset)
+			}
+		}
+	}
+}
+
+// Close leaves the group, so that other members take over at once.
+func (g *Group) Close() {
+	g.lease.end()
+	g.client.CloseAllowingRebalance()
+}
+
+func (g *Group) failed(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if (err == nil) != (g.err == nil) {
+		g.since = time.Now()
+		if err != nil {
+			g.opts.Logger.Warn("kafka does not answer as it should", "error", err)
+		} else {
+			g.opts.Logger.Info("kafka answers again")
+		}
+	}
+	g.err = err
+}
+
+// Err is what Kafka failed with last, and since when; nil where it answers.
+func (g *Group) Err() (time.Time, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.since, g.err
+}
