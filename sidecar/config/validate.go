@@ -1,0 +1,386 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+// The sizes that a configuration can have.
+const (
+	MaxStreams       = 200
+	MaxTopics        = 1000 // of one stream
+	MaxRollups       = 1000 // of all streams
+	MaxFields        = 64   // dimensions, measures, conditions or distinct counts of one rollup
+	MaxGroupings     = 64
+	MaxTiers         = 16
+	MaxSteps         = 200
+	MaxKeysLimit     = 10_000_000
+	maxDuration      = 366 * 24 * time.Hour
+	maxRetention     = 100 * maxDuration
+	minCollectPeriod = 100 * time.Millisecond
+)
+
+var (
+	topicPattern  = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+	streamPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
+)
+
+// validator checks what the types cannot: values and how they go together.
+type validator struct {
+	*source
+	problems Problems
+}
+
+func (v *validator) fail(path, format string, arguments ...any) {
+	v.problems = append(v.problems, v.problem(path, "%s: %s", path, fmt.Sprintf(format, arguments...)))
+}
+
+func (v *validator) config(c *Config) {
+	v.kafka(&c.Kafka)
+	v.elasticsearch(&c.Elasticsearch)
+	v.address("http.listen", c.HTTP.Listen, true)
+	v.collect(&c.Collect)
+	v.streams(c)
+}
+
+func (v *validator) kafka(k *Kafka) {
+	v.count("kafka.brokers", len(k.Brokers), 1, 1000)
+	for i, broker := range k.Brokers {
+		v.address(fmt.Sprintf("kafka.brokers[%d]", i), broker, false)
+	}
+	v.word("kafka.group", k.Group, false)
+	v.word("kafka.instance_id", k.InstanceID, true)
+	if k.Start != "earliest" && k.Start != "latest" {
+		if _, err := time.Parse(time.RFC3339, k.Start); err != nil {
+			v.fail("kafka.start", "%q is not known: earliest, latest or an RFC 3339 time such as 2026-01-31T00:00:00Z is allowed", k.Start)
+		}
+	}
+	v.duration("kafka.session_timeout", k.SessionTimeout, 6*time.Second, 30*time.Minute)
+	if k.DeadLetterTopic != "" {
+		v.topic("kafka.dead_letter_topic", k.DeadLetterTopic)
+	}
+	if k.TLS != nil {
+		v.pair("kafka.tls", k.TLS.CertFile, k.TLS.KeyFile)
+	}
+	if s := k.SASL; s != nil {
+		if mechanisms := []string{"plain", "scram-sha-256", "scram-sha-512"}; !slices.Contains(mechanisms, s.Mechanism) {
+			v.fail("kafka.sasl.mechanism", "%q is not known: %s are allowed", s.Mechanism, strings.Join(mechanisms, ", "))
+		}
+		v.word("kafka.sasl.username", s.Username, false)
+		if (s.Password == "") == (s.PasswordFile == "") {
+			v.fail("kafka.sasl", "exactly one of password_file and password is needed")
+		}
+	}
+}
+
+func (v *validator) elasticsearch(e *Elasticsearch) {
+	v.count("elasticsearch.addresses", len(e.Addresses), 1, 1000)
+	for i, address := range e.Addresses {
+		v.url(fmt.Sprintf("elasticsearch.addresses[%d]", i), address)
+	}
+	if !rollup.ValidPrefix(e.IndexPrefix) {
+		v.fail("elasticsearch.index_prefix", "%q cannot begin an index name: up to %d lower-case letters, digits, _ and - are allowed, beginning with a letter or digit",
+			e.IndexPrefix, rollup.MaxPrefixLength)
+	}
+	passwords := 0
+	for _, p := range []string{e.Password, e.PasswordFile} {
+		if p != "" {
+			passwords++
+		}
+	}
+	switch {
+	case e.APIKeyFile != "" && (e.Username != "" || passwords > 0):
+		v.fail("elasticsearch.api_key_file", "an API key and a username exclude each other")
+	case e.Username != "" && passwords != 1:
+		v.fail("elasticsearch.username", "exactly one of password_file and password is needed")
+	case e.Username == "" && passwords > 0:
+		v.fail("elasticsearch", "the password needs a username")
+	}
+	v.pair("elasticsearch", e.CertFile, e.KeyFile)
+	v.duration("elasticsearch.request_timeout", e.RequestTimeout, time.Second, 10*time.Minute)
+}
+
+func (v *validator) collect(c *Collect) {
+	v.topic("collect.topic", c.Topic)
+	v.duration("collect.period", c.Period, minCollectPeriod, time.Hour)
+	if c.Processes < 0 || c.Processes > 100 {
+		v.fail("collect.processes", "%d is not possible: 0 to 100 are allowed", c.Processes)
+	}
+	v.word("collect.host", c.Host, true)
+}
+
+func (v *validator) streams(c *Config) {
+	v.count("streams", len(c.Streams), 0, MaxStreams)
+	names, topics, rollups := map[string]string{}, map[string]string{}, map[string]string{}
+	if c.Kafka.DeadLetterTopic != "" {
+		topics[c.Kafka.DeadLetterTopic] = "kafka.dead_letter_topic"
+	}
+	for i := range c.Streams {
+		s, path := &c.Streams[i], fmt.Sprintf("streams[%d]", i)
+		v.stream(s, path)
+		v.unique(names, "name", s.Name, path+".name")
+		for k, topic := range s.Topics {
+			v.unique(topics, "topic", topic, fmt.Sprintf("%s.topics[%d]", path, k))
+		}
+		for k := range s.Rollups {
+			v.unique(rollups, "name", s.Rollups[k].Name, fmt.Sprintf("%s.rollups[%d].name", path, k))
+		}
+	}
+	v.count("streams", len(rollups), 0, MaxRollups)
+}
+
+// unique reports a second use of a value; an empty one was reported before.
+func (v *validator) unique(used map[string]string, what, value, path string) {
+	if value == "" {
+		return
+	}
+	if other, taken := used[value]; taken {
+		v.fail(path, "the %s %q is used by %s already: it must be unique", what, value, other)
+		return
+	}
+	used[value] = path
+}
+
+func (v *validator) stream(s *Stream, path string) {
+	if !streamPattern.MatchString(s.Name) {
+		v.fail(path+".name", "%q cannot be a stream's name: up to 64 lower-case letters, digits, _ and - are allowed, beginning with a letter", s.Name)
+	}
+	v.count(path+".topics", len(s.Topics), 1, MaxTopics)
+	for i, topic := range s.Topics {
+		v.topic(fmt.Sprintf("%s.topics[%d]", path, i), topic)
+	}
+	if s.Format != "json" {
+		v.fail(path+".format", "%q is not known: json is allowed", s.Format)
+	}
+	if s.Timestamp.Format == "" {
+		v.fail(path+".timestamp.format", "it is empty: rfc3339, unix, unix_ms or a layout of Go's time package are allowed")
+	}
+	v.duration(path+".lateness", s.Lateness, 0, maxDuration)
+	v.duration(path+".idle_timeout", s.IdleTimeout, time.Second, maxDuration)
+	v.duration(path+".max_ahead", s.MaxAhead, 0, maxDuration)
+	v.count(path+".clean", len(s.Clean), 0, MaxSteps)
+	for i := range s.Clean {
+		v.step(&s.Clean[i], fmt.Sprintf("%s.clean[%d]", path, i))
+	}
+	for i := range s.Rollups {
+		v.rollup(&s.Rollups[i], fmt.Sprintf("%s.rollups[%d]", path, i))
+	}
+}
+
+func (v *validator) step(s *Step, path string) {
+	var set []string
+	for key, isSet := range map[string]bool{
+		"strip_ansi": len(s.StripANSI) > 0, "drop": s.Drop != "", "keep": s.Keep != "", "rename": len(s.Rename) > 0, "set": len(s.Set) > 0,
+		"remove": len(s.Remove) > 0, "convert": len(s.Convert) > 0, "lowercase": len(s.Lowercase) > 0,
+	} {
+		if isSet {
+			set = append(set, key)
+		}
+	}
+	slices.Sort(set)
+	switch len(set) {
+	case 0:
+		v.fail(path, "the cleaning step does nothing: exactly one of strip_ansi, drop, keep, rename, set, remove, convert and lowercase is needed, with a value")
+	case 1:
+	default:
+		v.fail(path, "the cleaning step has %s: exactly one is allowed, make a step of each", strings.Join(set, " and "))
+	}
+}
+
+func (v *validator) rollup(r *Rollup, path string) {
+	v.name(path+".name", r.Name)
+	if r.Name == "progress" {
+		v.fail(path+".name", "a rollup cannot be called progress: <prefix>-progress is the index of the sidecar's own state")
+	}
+	for key, fields := range map[string]map[string]string{
+		"dimensions": r.Dimensions, "measures": r.Measures, "conditions": r.Conditions, "distinct": r.Distinct,
+	} {
+		v.count(path+"."+key, len(fields), 0, MaxFields)
+		for name, value := range fields {
+			inner := path + "." + key + "." + name
+			v.name(inner, name)
+			if value == "" {
+				v.fail(inner, "it is empty: a field's path is needed, or an expression for a condition")
+			}
+		}
+	}
+	if _, ok := r.Dimensions[rollup.Total]; ok {
+		v.fail(path+".dimensions."+rollup.Total, "a dimension cannot be called %s: that is the grouping without dimensions", rollup.Total)
+	}
+	if r.MaxKeys < 1 || r.MaxKeys > MaxKeysLimit {
+		v.fail(path+".max_keys", "%d is not possible: 1 to %d are allowed", r.MaxKeys, MaxKeysLimit)
+	}
+	v.groupings(r, path+".groupings")
+	v.tiers(r, path)
+}
+
+func (v *validator) groupings(r *Rollup, path string) {
+	v.count(path, len(r.Groupings), 0, MaxGroupings)
+	for i, grouping := range r.Groupings {
+		for k, name := range grouping {
+			inner := fmt.Sprintf("%s[%d][%d]", path, i, k)
+			if _, known := r.Dimensions[name]; !known {
+				v.fail(inner, "%q is no dimension of the rollup", name)
+			} else if slices.Contains(grouping[:k], name) {
+				v.fail(inner, "%q is in the grouping twice", name)
+			}
+		}
+	}
+}
+
+// tiers checks that each tier can be made of the next finer one, and outlives it.
+func (v *validator) tiers(r *Rollup, path string) {
+	v.count(path+".tiers", len(r.Tiers), 0, MaxTiers)
+	if r.Window == 0 {
+		v.fail(path+".window", "it is empty: a length such as 10s is needed")
+		return
+	}
+	finer := r.Window
+	ordered := []rollup.Tier{finer}
+	for i, tier := range r.Tiers {
+		inner := fmt.Sprintf("%s.tiers[%d]", path, i)
+		switch {
+		case tier <= finer:
+			v.fail(inner, "the tier %s is not longer than the one before it, %s: tiers go from fine to coarse, beginning after the window", tier, finer)
+			return
+		case tier%finer != 0:
+			v.fail(inner, "the tier %s is no multiple of the one before it, %s", tier, finer)
+			return
+		}
+		finer = tier
+		ordered = append(ordered, tier)
+	}
+	v.retention(r, path+".retention", ordered)
+}
+
+func (v *validator) retention(r *Rollup, path string, tiers []rollup.Tier) {
+	names := make([]string, len(tiers))
+	for i, tier := range tiers {
+		names[i] = tier.String()
+	}
+	for _, tier := range sortedTiers(r.Retention) {
+		if !slices.Contains(tiers, tier) {
+			v.fail(path+"."+tier.String(), "the rollup has no tier %s: %s are there", tier, strings.Join(names, ", "))
+		}
+	}
+	var finer time.Duration // 0: nothing finer
+	var finerName rollup.Tier
+	for _, tier := range tiers {
+		kept, limited := r.Retention[tier]
+		inner := path + "." + tier.String()
+		switch {
+		case !limited:
+			kept = maxRetention
+		case kept < time.Duration(tier) || kept < time.Hour || kept > maxRetention:
+			v.fail(inner, "%s is not possible: from an hour and the tier's own length to 100 years are allowed", spell(kept))
+		}
+		if kept < finer {
+			v.fail(inner, "the tier %s is kept for %s, shorter than the finer tier %s, which is kept %s: coarser tiers are kept at least as long", tier, spell(kept), finerName, spellKept(finer))
+		}
+		finer, finerName = kept, tier
+	}
+}
+
+func sortedTiers(m map[rollup.Tier]time.Duration) []rollup.Tier {
+	tiers := make([]rollup.Tier, 0, len(m))
+	for tier := range m {
+		tiers = append(tiers, tier)
+	}
+	slices.Sort(tiers)
+	return tiers
+}
+
+func (v *validator) count(path string, n, least, most int) {
+	switch {
+	case n < least:
+		v.fail(path, "at least %d is needed", least)
+	case n > most:
+		v.fail(path, "there are %d: %d at most are allowed", n, most)
+	}
+}
+
+func (v *validator) name(path, name string) {
+	if !rollup.ValidName(name) {
+		v.fail(path, "%q cannot be a name: up to %d lower-case letters, digits and _ are allowed, beginning with a letter", name, rollup.MaxNameLength)
+	}
+}
+
+func (v *validator) topic(path, topic string) {
+	if !topicPattern.MatchString(topic) || topic == "." || topic == ".." {
+		v.fail(path, "%q cannot be a topic: up to 249 letters, digits, dots, _ and - are allowed", topic)
+	}
+}
+
+func (v *validator) duration(path string, d, least, most time.Duration) {
+	if d < least || d > most {
+		v.fail(path, "%s is not possible: %s to %s are allowed", spell(d), spell(least), spell(most))
+	}
+}
+
+// spell writes a duration as the file does.
+func spell(d time.Duration) string {
+	for _, unit := range []string{"d", "h", "m", "s"} {
+		if u := durationUnits[unit]; d >= u && d%u == 0 {
+			return strconv.FormatInt(int64(d/u), 10) + unit
+		}
+	}
+	return d.String()
+}
+
+func spellKept(d time.Duration) string {
+	if d == maxRetention {
+		return "for ever"
+	}
+	return "for " + spell(d)
+}
+
+// word checks a name that goes to another system as it is.
+func (v *validator) word(path, text string, canBeEmpty bool) {
+	switch {
+	case text == "" && !canBeEmpty:
+		v.fail(path, "it is empty")
+	case len(text) > 249:
+		v.fail(path, "it is longer than 249 bytes")
+	case strings.ContainsFunc(text, unicode.IsControl):
+		v.fail(path, "it contains control characters")
+	}
+}
+
+func (v *validator) pair(path, cert, key string) {
+	if (cert == "") != (key == "") {
+		v.fail(path, "cert_file and key_file belong together: both or neither are allowed")
+	}
+}
+
+// address checks host:port; to listen, the host can be empty and the port 0.
+func (v *validator) address(path, address string, listen bool) {
+	host, port, err := net.SplitHostPort(address)
+	number, numberErr := strconv.ParseUint(port, 10, 16)
+	valid := err == nil && numberErr == nil && !strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || strings.ContainsRune("/@?#", r) })
+	if !listen {
+		valid = valid && host != "" && number > 0
+	}
+	if !valid {
+		v.fail(path, "%q is no address: host:port is allowed, such as 127.0.0.1:9092", address)
+	}
+}
+
+func (v *validator) url(path, address string) {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
+		v.fail(path, "this is no address of a node: a URL such as http://127.0.0.1:9200 is allowed") // not quoted: it may hold a password
+		return
+	}
+	if u.User != nil {
+		v.fail(path, "the address holds a username: use username and password_file")
+	}
+}
