@@ -1,0 +1,137 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+const (
+	// silentAfter is how long a sidecar may say nothing before the health check mentions it.
+	silentAfter = time.Minute
+	// healthRollups is how many rollups the message names.
+	healthRollups = 10
+)
+
+// healthDetails is the machine-readable part of a health check.
+type healthDetails struct {
+	Version        string         `json:"version,omitempty"`
+	IndexPrefix    string         `json:"indexPrefix,omitempty"`
+	Rollups        []rollupHealth `json:"rollups,omitempty"`
+	VerboseMessage string         `json:"verboseMessage,omitempty"`
+}
+
+type rollupHealth struct {
+	Name      string  `json:"name"`
+	Tidemark  *string `json:"tidemark"`
+	UpdatedAt *string `json:"updatedAt,omitempty"`
+	// BehindSeconds is how far the tidemark is behind the present; null without a tidemark.
+	BehindSeconds *float64 `json:"behindSeconds"`
+}
+
+// CheckHealth connects, and says which rollups there are and how fresh each is; or what is wrong and what to do.
+func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
+	if d.problem != nil {
+		return unhealthy(d.problem.Error(), healthDetails{}), nil //nolint:nilerr // the error is the result
+	}
+	details := healthDetails{IndexPrefix: d.settings.prefix}
+	message, err := d.examine(ctx, &details)
+	if err != nil {
+		return unhealthy(err.Error(), details), nil
+	}
+	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: message, JSONDetails: encode(details)}, nil
+}
+
+// examine asks the cluster and fills in the details as far as it comes.
+func (d *Datasource) examine(ctx context.Context, details *healthDetails) (string, error) {
+	version, err := d.client.Version(ctx)
+	switch {
+	case err == nil:
+		details.Version = version.String()
+	case errors.Is(err, elastic.ErrIncompatible):
+		details.Version = version.String()
+		return "", err
+	case !forbidden(err): // a key may be good for the rollups and nothing else
+		return "", err
+	}
+	catalog, err := d.catalog.fresh(ctx)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", rollup.ProgressIndex(d.settings.prefix), err)
+	}
+	if len(catalog.Rollups) == 0 {
+		return "", errors.New(d.noRollups())
+	}
+	return d.message(catalog, details), nil
+}
+
+func forbidden(err error) bool {
+	var refused *elastic.Error
+	return errors.As(err, &refused) && refused.Status == http.StatusForbidden
+}
+
+func (d *Datasource) message(catalog *rollup.Catalog, details *healthDetails) string {
+	now := d.now()
+	var parts []string
+	for i := range catalog.Rollups {
+		entry := &catalog.Rollups[i]
+		health, text := freshness(entry, now)
+		details.Rollups = append(details.Rollups, health)
+		if i < healthRollups {
+			parts = append(parts, text)
+		}
+	}
+	if left := len(catalog.Rollups) - healthRollups; left > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", left))
+	}
+	head := "Connected"
+	if details.Version != "" {
+		head += " to " + details.Version
+	}
+	count := "1 rollup"
+	if n := len(catalog.Rollups); n > 1 {
+		count = fmt.Sprintf("%d rollups", n)
+	}
+	return fmt.Sprintf("%s; %s: %s", head, count, strings.Join(parts, ", "))
+}
+
+func freshness(entry *rollup.CatalogEntry, now time.Time) (rollupHealth, string) {
+	health := rollupHealth{Name: entry.Rollup}
+	text := entry.Rollup
+	if tidemark, sealed := entry.Tidemark(); sealed {
+		behind := now.Sub(time.UnixMilli(tidemark))
+		seconds := behind.Seconds()
+		health.Tidemark, health.BehindSeconds = instant(tidemark), &seconds
+		text += fmt.Sprintf(" (sealed up to %s ago)", max(behind, 0).Round(time.Second))
+	} else {
+		text += " (nothing sealed yet)"
+	}
+	if updated := entry.LastUpdate(); updated != 0 {
+		health.UpdatedAt = instant(updated)
+		if silent := now.Sub(time.UnixMilli(updated)); silent > silentAfter {
+			text += fmt.Sprintf(" [no news from the sidecar for %s: is it running?]", silent.Round(time.Second))
+		}
+	}
+	return health, text
+}
+
+func unhealthy(message string, details healthDetails) *backend.CheckHealthResult {
+	details.VerboseMessage = message
+	return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: message, JSONDetails: encode(details)}
+}
+
+func encode(details healthDetails) []byte {
+	raw, err := json.Marshal(details)
+	if err != nil {
+		return []byte("{}") // plain strings and numbers cannot fail to marshal
+	}
+	return raw
+}

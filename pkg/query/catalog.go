@@ -1,0 +1,82 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+const (
+	// catalogPage is how many documents of the progress index one search returns: Elasticsearch's index.max_result_window.
+	catalogPage = 10_000
+	// catalogPages bounds what the progress index may hold.
+	catalogPages = 20
+)
+
+// LoadCatalog reads the rollups and their progress from the progress index. A missing index is an empty catalog.
+func LoadCatalog(ctx context.Context, prefix string, search Search) (*rollup.Catalog, error) {
+	var sources []json.RawMessage
+	for _, kind := range []struct{ name, by string }{{rollup.KindDefinition, "definition"}, {rollup.KindPartition, "partition"}} {
+		found, err := loadKind(ctx, prefix, kind.name, kind.by, search)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, found...)
+	}
+	return rollup.ParseCatalog(sources)
+}
+
+// loadKind reads all documents of one kind, sorted by the rollup and the field by, which together name a document.
+func loadKind(ctx context.Context, prefix, kind, by string, search Search) ([]json.RawMessage, error) {
+	var all []json.RawMessage
+	var after []string
+	for range catalogPages {
+		request, err := catalogRequest(prefix, kind, by, after)
+		if err != nil {
+			return nil, err
+		}
+		responses, err := ask(ctx, search, []Request{request})
+		if err != nil {
+			return nil, err
+		}
+		hits := responses[0].Hits
+		all = append(all, hits...)
+		if len(hits) < catalogPage {
+			return all, nil
+		}
+		if after, err = sortValues(hits[len(hits)-1], by); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("the index %s holds more than %d documents of one kind", rollup.ProgressIndex(prefix), catalogPage*catalogPages)
+}
+
+func catalogRequest(prefix, kind, by string, after []string) (Request, error) {
+	body := object{
+		"size":             catalogPage,
+		"track_total_hits": false,
+		"query":            object{"bool": object{"filter": []object{term("kind", kind)}}},
+		"sort":             []object{{"rollup": "asc"}, {by: "asc"}},
+	}
+	if after != nil {
+		body["search_after"] = after
+	}
+	raw, err := encode(body)
+	return Request{Indices: []string{rollup.ProgressIndex(prefix)}, Body: raw, Complete: true}, err
+}
+
+func sortValues(source json.RawMessage, by string) ([]string, error) {
+	var fields map[string]any
+	if err := json.Unmarshal(source, &fields); err != nil {
+		return nil, fmt.Errorf("read a progress document: %w", err)
+	}
+	name, hasRollup := fields["rollup"].(string)
+	second, hasBy := fields[by].(string)
+	if !hasRollup || !hasBy {
+		return nil, errors.New("a progress document lacks its rollup, definition or partition")
+	}
+	return []string{name, second}, nil
+}

@@ -1,0 +1,288 @@
+package query
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+const second = int64(1000)
+
+func TestBucketLengthIsTheSmallestThatFits(t *testing.T) {
+	for _, c := range []struct {
+		name                             string
+		tier, from, to, interval, points int64
+		want                             int64
+	}{
+		{"the tier itself", 10, 0, 100, 0, 100, 10},
+		{"an interval below the tier", 10, 0, 100, 1, 100, 10},
+		{"an interval between multiples goes up", 10, 0, 100, 15, 100, 20},
+		{"an interval that is a multiple stays", 10, 0, 100, 30, 100, 30},
+		{"as many points as fit", 10, 0, 100, 10, 10, 10},
+		{"one point fewer", 10, 0, 100, 10, 9, 20},
+		{"a range that is not aligned has a bucket more", 10, 5, 105, 10, 11, 10},
+		{"and needs longer ones for fewer points", 10, 5, 105, 10, 10, 20},
+		{"a single point", 10, 0, 100, 10, 1, 100},
+		{"an absurd interval", 10, 0, 100, 1 << 62, 100, (maxTime + 9) / 10 * 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := bucketLength(c.tier, c.from, c.to, c.interval, c.points); got != c.want {
+				t.Errorf("got %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func TestBucketsNeverExceedThePointsAndCoverTheRange(t *testing.T) {
+	for _, tier := range []int64{1, 10, 60} {
+		for from := int64(0); from < 130; from += 7 {
+			for length := int64(1); length < 700; length += 31 {
+				for points := int64(2); points < 12; points++ {
+					to := from + length
+					bucket := bucketLength(tier, from, to, 0, points)
+					n := (alignUp(to, bucket) - alignDown(from, bucket)) / bucket
+					if bucket%tier != 0 || n > points || n < 1 {
+						t.Fatalf("tier %d, %d to %d, %d points: %d buckets of %d", tier, from, to, points, n, bucket)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestIndicesAreNamedByDayUntilThereAreTooMany(t *testing.T) {
+	at := func(s string) int64 {
+		parsed, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed.UnixMilli()
+	}
+	tier := func(s string) rollup.Tier {
+		parsed, err := rollup.ParseTier(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	for _, c := range []struct {
+		name, tier, start, end string
+		want                   []string
+	}{
+		{"within a day", "10s", "2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z", []string{"p-r-10s-2026.01.01"}},
+		{"the end does not count", "10s", "2026-01-01T10:00:00Z", "2026-01-02T00:00:00Z", []string{"p-r-10s-2026.01.01"}},
+		{"over midnight", "10s", "2026-01-01T23:59:50Z", "2026-01-02T00:00:10Z", []string{"p-r-10s-2026.01.01", "p-r-10s-2026.01.02"}},
+		{"a month's index", "1h", "2026-01-31T00:00:00Z", "2026-02-02T00:00:00Z", []string{"p-r-1h-2026.01", "p-r-1h-2026.02"}},
+		{"a quarter of days", "10s", "2026-01-01T00:00:00Z", "2026-04-01T00:00:00Z", []string{"p-r-10s-*"}},
+		{"an empty range", "10s", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z", []string{"p-r-10s-*"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := indices("p", "r", tier(c.tier), at(c.start), at(c.end))
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	long := indices(strings.Repeat("p", rollup.MaxPrefixLength), "r", tier("10s"), at("2026-01-01T00:00:00Z"), at("2026-02-15T00:00:00Z"))
+	if len(long) != 1 || !strings.HasSuffix(long[0], "-*") {
+		t.Errorf("names of %d bytes in all are not replaced by a pattern", len(strings.Join(long, ",")))
+	}
+}
+
+// testEntry is log_writes of the tests: three dimensions, a measure, sealed up to 100 s.
+func testEntry() *rollup.CatalogEntry {
+	d := rollup.Definition{
+		Name: "log_writes", Stream: "app", Window: rollup.Tier(10 * time.Second), Tiers: []rollup.Tier{rollup.Tier(time.Minute)},
+		Dimensions: []rollup.Field{{Name: "host"}, {Name: "path"}},
+		Measures:   []rollup.Field{{Name: "offset"}, {Name: "time"}},
+		Groupings:  []rollup.Grouping{{"path"}, {}},
+	}
+	d.Normalize()
+	sealed := 100 * second
+	return &rollup.CatalogEntry{
+		DefinitionProgress: rollup.DefinitionProgress{Rollup: d.Name, Stream: d.Stream, Definition: d.Hash(), Spec: d, Partitions: []string{"t/0"}},
+		Progress:           []rollup.PartitionProgress{{Partition: "t/0", SealedThrough: &sealed}},
+	}
+}
+
+func testInput(q Query) Input {
+	if q.Rollup == "" {
+		q.Rollup = "log_writes"
+	}
+	if q.Stat == "" {
+		q.Stat = StatCount
+	}
+	return Input{Query: q, From: 0, To: 120 * second, Rollup: testEntry(), Prefix: "tidemark"}
+}
+
+func TestPlanTakesTheSmallestGroupingThatHoldsAllDimensions(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		groupBy []string
+		filters []Filter
+		want    string
+	}{
+		{"none", nil, nil, "total"},
+		{"grouped", []string{"path"}, nil, "path"},
+		{"filtered", nil, []Filter{{Dimension: "path", Op: "=", Values: []string{"/a"}}}, "path"},
+		{"a filter without values does not count", nil, []Filter{{Dimension: "host", Op: "="}}, "total"},
+		{"kept by the full set only", []string{"host"}, nil, "host,path"},
+		{"grouped by one and filtered by another", []string{"path"}, []Filter{{Dimension: "host", Op: "=", Values: []string{"a"}}}, "host,path"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := newPlan(testInput(Query{GroupBy: c.groupBy, Filters: c.filters}))
+			if err != nil || p.grouping.String() != c.want {
+				t.Fatalf("got %v, %v; want %s", p, err, c.want)
+			}
+		})
+	}
+}
+
+func TestEverySearchNamesTheGroupingAndAbsoluteAlignedBounds(t *testing.T) {
+	in := testInput(Query{GroupBy: []string{"path"}})
+	in.From, in.To = 12_345, 98_765
+	s := &store{}
+	s.add("tidemark-log_writes-10s-1970.01.01", []byte(`{"@timestamp":20000,"grouping":"path","dim.path":"/a","count":1}`))
+	if _, err := Run(t.Context(), in, s.search); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.asked) != 2 {
+		t.Fatalf("%d searches, want one that ranks and one for the history", len(s.asked))
+	}
+	for _, request := range s.asked {
+		for _, part := range []string{`{"term":{"grouping":"path"}}`, `{"range":{"@timestamp":{"format":"epoch_millis","gte":10000,"lt":100000}}}`} {
+			if !strings.Contains(string(request.Body), part) {
+				t.Errorf("%s is not in %s", part, request.Body)
+			}
+		}
+	}
+}
+
+func TestInvalidQueriesAreExplained(t *testing.T) {
+	many := func(n int) []string { return make([]string, n) }
+	filters := func(f ...Filter) []Filter { return f }
+	for _, c := range []struct {
+		name  string
+		query Query
+		want  string
+	}{
+		{"no measure", Query{Stat: StatAvg}, `avg needs a measure: rollup "log_writes" has offset and time`},
+		{"another measure", Query{Stat: StatSum, Measure: "size"}, `has no measure "size": it has offset and time`},
+		{"another dimension", Query{GroupBy: []string{"zone"}}, `has no dimension "zone": it has host and path`},
+		{"a filter by another dimension", Query{Filters: filters(Filter{Dimension: "zone", Op: "=", Values: many(1)})}, `has no dimension "zone"`},
+		{"another statistic", Query{Stat: "median"}, `unknown statistic "median": count, rate, bytes, avg, max, min and sum are allowed`},
+		{"another read", Query{Read: "stream"}, `unknown read "stream": live and sealed are allowed`},
+		{"another tier", Query{Tier: "5m"}, `no tier "5m": auto, 10s and 1m are allowed`},
+		{"another operator", Query{Filters: filters(Filter{Dimension: "host", Op: "<", Values: many(1)})}, `unknown operator "<"`},
+		{"no name of a rollup", Query{Rollup: "a/../b"}, "is not a rollup's name"},
+		{"a negative top", Query{Top: -1}, "top is -1"},
+		{"a top above the limit", Query{Top: 1001}, "at most 1000"},
+		{"too many group-bys", Query{GroupBy: []string{"a", "b", "c", "d", "e", "f"}}, "more than 5 dimensions"},
+		{"too many filters", Query{Filters: make([]Filter, 21)}, "21 filters: at most 20"},
+		{"too many values", Query{Filters: filters(Filter{Dimension: "host", Op: "=", Values: many(1001)})}, "1001 values: at most 1000"},
+		{"too many expressions", Query{Filters: filters(Filter{Dimension: "host", Op: "=~", Values: many(21)})}, "21 values: at most 20"},
+		{"a bad expression", Query{Filters: filters(Filter{Dimension: "host", Op: "!~", Values: []string{"(a"}})}, "not valid"},
+		{"a long alias", Query{Alias: strings.Repeat("a", 1025)}, "the alias is 1025 bytes long"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := newPlan(testInput(c.query))
+			var invalid *InvalidError
+			if !errors.As(err, &invalid) || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("got %v, want an InvalidError with %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestRangesThatAreNoneAreRefused(t *testing.T) {
+	for _, c := range [][2]int64{{10, 10}, {20, 10}, {-1, 10}, {0, maxTime + 1}} {
+		in := testInput(Query{})
+		in.From, in.To = c[0], c[1]
+		if _, err := newPlan(in); err == nil {
+			t.Errorf("the range %v is accepted", c)
+		}
+	}
+}
+
+func TestParseToleratesWhatGrafanaAddsAndDropsFiltersWithoutValues(t *testing.T) {
+	raw := `{"refId":"A","datasource":{"uid":"x"},"intervalMs":1000,"rollup":"r","stat":"rate","groupBy":["a","a"],
+		"filters":[{"dimension":"a","op":"=","values":[]},{"dimension":"","op":"","values":null},{"dimension":"b","op":"!=","values":["x"]}]}`
+	q, err := Parse([]byte(raw), ReadSealed)
+	want := Query{
+		Rollup: "r", Stat: StatRate, GroupBy: []string{"a"}, Tier: TierAuto, Read: ReadSealed,
+		Filters: []Filter{{Dimension: "b", Op: "!=", Values: []string{"x"}}},
+	}
+	if diff := cmp.Diff(want, q); err != nil || diff != "" {
+		t.Fatalf("%v %s", err, diff)
+	}
+	if q, err := Parse([]byte(`{"rollup":"r","stat":"rate","read":"live"}`), ReadSealed); err != nil || q.Read != ReadLive {
+		t.Errorf("a query that says live reads %q, %v", q.Read, err)
+	}
+	for name, raw := range map[string]string{"no JSON": "{", "another type": `{"rollup":7}`, "too long": strings.Repeat(" ", maxQueryBytes+1)} {
+		if _, err := Parse([]byte(raw), ""); err == nil {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+// Whatever is asked, the plan is bounded: the number of buckets, the length of what is sent, the number of indices.
+func FuzzQueriesAreBounded(f *testing.F) {
+	for _, q := range []Query{
+		{Rollup: "log_writes", Stat: StatAvg, Measure: "offset", GroupBy: []string{"host", "path"}, Top: 5},
+		{Rollup: "log_writes", Stat: StatCount, Tier: "1m", Filters: []Filter{{Dimension: "host", Op: "=~", Values: []string{"a.*"}}}},
+	} {
+		raw, err := json.Marshal(q)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw, int64(0), int64(3_600_000), int64(15_000), int64(100))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte, from, to, interval, points int64) {
+		q, err := Parse(raw, "")
+		if err != nil {
+			return
+		}
+		in := Input{Query: q, From: from, To: to, Interval: interval, MaxDataPoints: points, Rollup: testEntry(), Prefix: "tidemark"}
+		p, err := newPlan(in)
+		if err != nil {
+			return
+		}
+		if n := p.buckets(); n < 0 || n > p.limits.Buckets || p.Read == ReadLive && (n < 1 || p.start > from || p.end < to) {
+			t.Fatalf("%d buckets from %d to %d for %d to %d", n, p.start, p.end, from, to)
+		}
+		if points > 1 && p.buckets() > points {
+			t.Fatalf("%d buckets where %d points are wanted", p.buckets(), points)
+		}
+		if len(p.indices) == 0 || len(p.indices) > maxIndices {
+			t.Fatalf("%d indices", len(p.indices))
+		}
+		r := run{plan: p}
+		keys := []key{{"a"}, {"b", "c"}}
+		if len(q.GroupBy) == 0 {
+			keys = nil
+		}
+		request, err := r.historyRequest(keys)
+		if err != nil || !json.Valid(request.Body) || len(request.Body) > 8*len(raw)+10_000 {
+			t.Fatalf("%v: %d bytes for a query of %d", err, len(request.Body), len(raw))
+		}
+	})
+}
+
+func TestStatsAreAllKnown(t *testing.T) {
+	stats := Stats()
+	if len(stats) != len(statistics) {
+		t.Fatalf("%d statistics are offered, %d are known", len(stats), len(statistics))
+	}
+	for s := range statistics {
+		if !slices.Contains(stats, s) {
+			t.Errorf("%s is not offered", s)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package query
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+// What one query may hold at most.
+const (
+	maxQueryBytes   = 1 << 20
+	maxGroupBy      = 5
+	maxFilters      = 20
+	maxFilterValues = 1000
+	maxPatterns     = 20
+	maxAliasBytes   = 1024
+)
+
+// Read says how far an answer reaches.
+type Read string
+
+const (
+	// ReadLive answers with all documents there are, sealed or not.
+	ReadLive Read = "live"
+	// ReadSealed answers with the buckets that end at or before the tidemark, which change only by counted, late corrections.
+	ReadSealed Read = "sealed"
+)
+
+// TierAuto lets the planner choose the tier.
+const TierAuto = "auto"
+
+// Query is what a panel, an alert or the sidecar's page asks of one rollup.
+type Query struct {
+	// Rollup is the rollup's name.
+	Rollup string `json:"rollup"`
+	// Stat is the statistic, and Measure what it is of, where the statistic needs one.
+	Stat    Stat   `json:"stat"`
+	Measure string `json:"measure,omitempty"`
+	// GroupBy names the dimensions that make a series each, at most 5.
+	GroupBy []string `json:"groupBy,omitempty"`
+	// Filters must all hold, at most 20.
+	Filters []Filter `json:"filters,omitempty"`
+	// Top keeps only the series with the largest values over the whole range; 0 keeps all, up to the limit.
+	Top int `json:"top,omitempty"`
+	// Tier is TierAuto, or one of the rollup's tiers, such as "10s".
+	Tier string `json:"tier,omitempty"`
+	// Read is ReadLive, ReadSealed, or empty: live.
+	Read Read `json:"read,omitempty"`
+	// Alias is a series' display name; {{rollup}}, {{stat}}, {{measure}} and {{<dimension>}} are replaced.
+	Alias string `json:"alias,omitempty"`
+}
+
+// InvalidError says what is wrong with a query and what is allowed. It is the asker's to mend; every other error of this package is about the answer.
+type InvalidError struct{ problem string }
+
+func (e *InvalidError) Error() string { return e.problem }
+
+// Invalid makes an *InvalidError, for what callers check by themselves.
+func Invalid(format string, args ...any) error {
+	return &InvalidError{problem: fmt.Sprintf(format, args...)}
+}
+
+// Parse reads a query's JSON. Fields that the model does not have are passed over, since Grafana adds its own; filters without values are dropped, since
+// they stand for all values. A query that does not say how far to read reads as far as read says; empty stands for ReadLive. What is wrong with the query
+// by itself is an *InvalidError; whether the rollup has what is asked for is found out by Run.
+func Parse(raw []byte, read Read) (Query, error) {
+	if len(raw) > maxQueryBytes {
+		return Query{}, Invalid("the query is %d bytes long: at most %d are allowed", len(raw), maxQueryBytes)
+	}
+	var q Query
+	if err := json.Unmarshal(raw, &q); err != nil {
+		return Query{}, Invalid("read the query: %v", err)
+	}
+	if q.Read == "" {
+		q.Read = read
+	}
+	if err := q.normalize(); err != nil {
+		return Query{}, err
+	}
+	return q, nil
+}
+
+// normalize completes defaults and checks everything that can be checked without the rollup's definition. It changes none of the slices it is given.
+func (q *Query) normalize() error {
+	if q.Rollup == "" {
+		return Invalid("the query names no rollup")
+	}
+	if !rollup.ValidName(q.Rollup) {
+		return Invalid("%s is not a rollup's name: lower-case letters, digits and underscores are allowed, beginning with a letter", quote(q.Rollup))
+	}
+	if _, known := statistics[q.Stat]; !known {
+		return Invalid("unknown statistic %s: %s are allowed", quote(string(q.Stat)), list(Stats()))
+	}
+	switch q.Read {
+	case "":
+		q.Read = ReadLive
+	case ReadLive, ReadSealed:
+	default:
+		return Invalid("unknown read %s: live and sealed are allowed", quote(string(q.Read)))
+	}
+	if q.Tier == "" {
+		q.Tier = TierAuto
+	}
+	if q.Top < 0 {
+		return Invalid("top is %d: 0 (all) and more are allowed", q.Top)
+	}
+	if len(q.Alias) > maxAliasBytes {
+		return Invalid("the alias is %d bytes long: at most %d are allowed", len(q.Alias), maxAliasBytes)
+	}
+	if err := q.normalizeGroupBy(); err != nil {
+		return err
+	}
+	return q.normalizeFilters()
+}
+
+func (q *Query) normalizeGroupBy() error {
+	groupBy := make([]string, 0, min(len(q.GroupBy), maxGroupBy))
+	for _, name := range q.GroupBy {
+		if slices.Contains(groupBy, name) {
+			continue
+		}
+		if len(groupBy) == maxGroupBy {
+			return Invalid("the query groups by more than %d dimensions", maxGroupBy)
+		}
+		groupBy = append(groupBy, name)
+	}
+	q.GroupBy = groupBy
+	return nil
+}
+
+func (q *Query) normalizeFilters() error {
+	if len(q.Filters) > maxFilters {
+		return Invalid("the query has %d filters: at most %d are allowed", len(q.Filters), maxFilters)
+	}
+	filters := make([]Filter, 0, len(q.Filters))
+	for _, f := range q.Filters {
+		if len(f.Values) == 0 {
+			continue
+		}
+		if err := f.check(); err != nil {
+			return err
+		}
+		filters = append(filters, f)
+	}
+	q.Filters = filters
+	return nil
+}
+
+// dimensions are the ones that the query groups or filters by.
+func (q *Query) dimensions() []string {
+	names := slices.Clone(q.GroupBy)
+	for _, f := range q.Filters {
+		if !slices.Contains(names, f.Dimension) {
+			names = append(names, f.Dimension)
+		}
+	}
+	return names
+}
+
+// quote shows text that came from outside within an error: quoted, and cut to a readable length.
+func quote(s string) string {
+	const longest = 80
+	if len(s) > longest {
+		s = strings.ToValidUTF8(s[:longest], "") + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// list joins names for an error: "a, b and c".
+func list[S ~string](names []S) string {
+	text := make([]string, len(names))
+	for i, n := range names {
+		text[i] = string(n)
+	}
+	switch n := len(text); n {
+	case 0:
+		return "none"
+	case 1:
+		return text[0]
+	default:
+		return strings.Join(text[:n-1], ", ") + " and " + text[n-1]
+	}
+}

@@ -1,0 +1,233 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+)
+
+const testIndex = "tidemark-log_writes-10s-1970.01.01"
+
+// valuesOf shows the first series as text: numbers, and - for null.
+func valuesOf(t *testing.T, frames data.Frames) string {
+	t.Helper()
+	if len(frames) == 0 || len(frames[0].Fields) < 2 {
+		return "no series"
+	}
+	var text []string
+	for i := range frames[0].Rows() {
+		if v, _ := frames[0].Fields[1].At(i).(*float64); v != nil {
+			text = append(text, fmt.Sprint(*v))
+		} else {
+			text = append(text, "-")
+		}
+	}
+	return strings.Join(text, " ")
+}
+
+func notices(frames data.Frames) string {
+	var text []string
+	for _, n := range frames[0].Meta.Notices {
+		text = append(text, n.Text)
+	}
+	return strings.Join(text, "\n")
+}
+
+// The tidemark is at 100 s; documents are in the buckets that begin at 20, 50 and 100 s.
+func TestMissingIsNotZero(t *testing.T) {
+	documents := &store{}
+	for _, at := range []int64{20, 50, 100} {
+		documents.add(testIndex, fmt.Appendf(nil, `{"@timestamp":%d,"grouping":"total","count":4,"bytes":70,"m.offset.count":2,"m.offset.sum":9}`, at*second))
+	}
+	for _, c := range []struct {
+		name  string
+		query Query
+		since int64
+		store *store
+		want  string
+	}{
+		{"count is zero where sealed", Query{}, 0, documents, "0 0 4 0 0 4 0 0 0 0 4 -"},
+		{"rate is per second", Query{Stat: StatRate}, 0, documents, "0 0 0.4 0 0 0.4 0 0 0 0 0.4 -"},
+		{"bytes are zero where sealed", Query{Stat: StatBytes}, 0, documents, "0 0 70 0 0 70 0 0 0 0 70 -"},
+		{"an average is null without values", Query{Stat: StatAvg, Measure: "offset"}, 0, documents, "- - 4.5 - - 4.5 - - - - 4.5 -"},
+		{"a sum is null without values", Query{Stat: StatSum, Measure: "offset"}, 0, documents, "- - 9 - - 9 - - - - 9 -"},
+		{"a sum of another measure is null", Query{Stat: StatSum, Measure: "time"}, 0, documents, "- - - - - - - - - - - -"},
+		{"nothing before the definition", Query{}, 60 * second, &store{}, "- - - - - - 0 0 0 0 - -"},
+		{"but after older documents", Query{}, 60 * second, documents, "- - 4 0 0 4 0 0 0 0 4 -"},
+		{"a coarser tier may not be made yet", Query{Tier: "1m"}, 0, &store{}, "- -"},
+		{"nothing after the tidemark in a sealed read", Query{Read: ReadSealed}, 0, documents, "0 0 4 0 0 4 0 0 0 0"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := testInput(c.query)
+			in.Rollup.Since = c.since
+			frames, err := Run(t.Context(), in, c.store.search)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := valuesOf(t, frames); got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestSealedReadWithNothingSealedIsEmptyWithTheReason(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		edit func(*Input)
+		want string
+	}{
+		{"no tidemark", func(in *Input) { in.Rollup.Progress = nil }, "nothing of the rollup is sealed yet"},
+		{"the range is after the tidemark", func(in *Input) { in.From = 100 * second }, "the tidemark is at 1970-01-01T00:01:40Z, and the first bucket ends at 1970-01-01T00:01:50Z"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := testInput(Query{Read: ReadSealed})
+			c.edit(&in)
+			frames, err := Run(t.Context(), in, func(context.Context, []Request) ([]Response, error) {
+				t.Error("there is nothing to search for")
+				return nil, errors.New("unexpected")
+			})
+			if err != nil || len(frames) != 1 || len(frames[0].Fields) != 0 || !strings.Contains(notices(frames), c.want) {
+				t.Fatalf("%v %v", frames, err)
+			}
+		})
+	}
+}
+
+func TestNoticesTellWhatTheAnswerLacks(t *testing.T) {
+	s := &store{}
+	for i := range 5 {
+		s.add(testIndex, fmt.Appendf(nil, `{"@timestamp":20000,"grouping":"host,path","dim.host":"h%d","dim.path":"/","count":%d}`, i, i+1))
+	}
+	s.add(testIndex, []byte(`{"@timestamp":30000,"grouping":"host,path","late":true,"dim.host":"h4","dim.path":"/","count":3}`))
+	s.add(testIndex, []byte(`{"@timestamp":30000,"grouping":"host,path","overflow":true,"count":1234}`))
+	partial := func(ctx context.Context, requests []Request) ([]Response, error) {
+		responses, err := s.search(ctx, requests)
+		responses[0].FailedShards, responses[0].ShardFailure = 2, "disk on fire"
+		return responses, err
+	}
+	for _, c := range []struct {
+		name   string
+		query  Query
+		edit   func(*Input)
+		search Search
+		want   string
+	}{
+		{"top", Query{GroupBy: []string{"host"}, Top: 2}, nil, s.search, "top 2 of 5 series by count over the whole range"},
+		{"the limit of series", Query{GroupBy: []string{"host"}}, func(in *Input) { in.Limits.Series = 3 }, s.search, "2 more series are left out: an answer has at most 3"},
+		{"the limit of points", Query{GroupBy: []string{"host"}}, func(in *Input) { in.Limits.Points = 12 }, s.search, "4 more series are left out: an answer has at most 1"},
+		{"not sealed", Query{}, nil, s.search, "the last 20 s are not sealed yet: values after 1970-01-01T00:01:40Z may still grow"},
+		{"never sealed", Query{}, func(in *Input) { in.Rollup.Progress = nil }, s.search, "nothing of the rollup is sealed yet"},
+		{"late", Query{GroupBy: []string{"host"}}, nil, s.search, "3 events came after their windows were sealed, and are included"},
+		{"overflow", Query{GroupBy: []string{"host"}}, nil, s.search, "1,234 events were over the rollup's max_keys"},
+		{"failed shards", Query{}, nil, partial, "not complete: 2 shards failed, the first with: disk on fire"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := testInput(c.query)
+			in.Limits = DefaultLimits()
+			if c.edit != nil {
+				c.edit(&in)
+			}
+			frames, err := Run(t.Context(), in, c.search)
+			if err != nil || !strings.Contains(notices(frames), c.want) {
+				t.Fatalf("%v: got the notices\n%s\nwant %q", err, notices(frames), c.want)
+			}
+		})
+	}
+	if _, err := Run(t.Context(), testInput(Query{Read: ReadSealed}), partial); err == nil || !strings.Contains(err.Error(), "disk on fire") {
+		t.Errorf("a sealed read accepts an answer with failed shards: %v", err)
+	}
+}
+
+func TestOverflowCountsInTheTotalOnly(t *testing.T) {
+	s := &store{}
+	s.add(testIndex, []byte(`{"@timestamp":20000,"grouping":"host,path","overflow":true,"count":7}`))
+	s.add(testIndex, []byte(`{"@timestamp":20000,"grouping":"host,path","dim.host":"h","dim.path":"/","count":1}`))
+	in := testInput(Query{})
+	in.Rollup.Spec.Groupings = in.Rollup.Spec.Groupings[:1] // no total is kept: it is added up from the full grouping
+	in.To = 30 * second
+	if frames, err := Run(t.Context(), in, s.search); err != nil || valuesOf(t, frames) != "0 0 8" {
+		t.Errorf("%v: %s", err, valuesOf(t, frames))
+	}
+	in.Query.Filters = []Filter{{Dimension: "host", Op: OpNoneOf, Values: []string{"x"}}}
+	if frames, err := Run(t.Context(), in, s.search); err != nil || valuesOf(t, frames) != "0 0 1" {
+		t.Errorf("%v: %s", err, valuesOf(t, frames))
+	}
+}
+
+func TestMoreKeysThanTheLimitAreAnError(t *testing.T) {
+	s := &store{}
+	for i := range 5 {
+		s.add(testIndex, fmt.Appendf(nil, `{"@timestamp":20000,"grouping":"path","dim.path":"/%d","count":1}`, i))
+	}
+	in := testInput(Query{GroupBy: []string{"path"}, Top: 1})
+	in.Limits = DefaultLimits()
+	in.Limits.Keys, in.Limits.PageKeys = 4, 2
+	var invalid *InvalidError
+	if _, err := Run(t.Context(), in, s.search); !errors.As(err, &invalid) || !strings.Contains(err.Error(), "more than 4 combinations of values of path") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestAliasAndLabels(t *testing.T) {
+	s := &store{}
+	s.add(testIndex, []byte(`{"@timestamp":20000,"grouping":"host,path","dim.host":"","dim.path":"/{{host}}","count":1,"m.offset.max":3}`))
+	frames, err := Run(t.Context(), testInput(Query{Stat: StatMax, Measure: "offset", GroupBy: []string{"path", "host"}, Alias: "{{path}}|{{host}}|{{stat}} {{measure}} {{rollup}} {{other}}"}), s.search)
+	if err != nil {
+		t.Fatal(err)
+	}
+	field := frames[0].Fields[1]
+	if got, want := field.Config.DisplayNameFromDS, "/{{host}}||max offset log_writes {{other}}"; got != want {
+		t.Errorf("named %q, want %q", got, want)
+	}
+	if diff := cmp.Diff(data.Labels{"path": "/{{host}}", "host": ""}, field.Labels); diff != "" || field.Name != "max offset" {
+		t.Errorf("%s %s", field.Name, diff)
+	}
+	if info, ok := frames[0].Meta.Custom.(FrameInfo); !ok || info.Grouping != "host,path" || info.BucketMS != 10_000 || *info.Tidemark != "1970-01-01T00:01:40Z" {
+		t.Errorf("%+v", frames[0].Meta.Custom)
+	}
+}
+
+func TestErrorsOfTheSearchComeBack(t *testing.T) {
+	down := errors.New("cluster is away")
+	for name, search := range map[string]Search{
+		"an error":        func(context.Context, []Request) ([]Response, error) { return nil, down },
+		"too few answers": func(context.Context, []Request) ([]Response, error) { return nil, nil },
+		"an answer that is not one": func(_ context.Context, r []Request) ([]Response, error) {
+			return []Response{{Aggregations: []byte(`{"time":[]}`)}}[:len(r)], nil
+		},
+	} {
+		_, err := Run(t.Context(), testInput(Query{}), search)
+		var invalid *InvalidError
+		if err == nil || errors.As(err, &invalid) || name == "an error" && !errors.Is(err, down) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if _, err := Run(t.Context(), Input{Query: Query{Rollup: "r"}}, nil); err == nil {
+		t.Error("a query without a rollup is answered")
+	}
+}
+
+func TestNoIndexIsNoData(t *testing.T) {
+	nothing := func(_ context.Context, r []Request) ([]Response, error) { return make([]Response, len(r)), nil }
+	frames, err := Run(t.Context(), testInput(Query{GroupBy: []string{"host"}}), nothing)
+	if err != nil || len(frames) != 1 || len(frames[0].Fields) != 0 {
+		t.Fatalf("%v %v", frames, err)
+	}
+}
+
+func TestStatisticsStayFinite(t *testing.T) {
+	huge, zero := math.MaxFloat64, 0.0
+	if v := statistics[StatRate].value(metrics{Total: metric{&huge}}, 1e-9); v != nil {
+		t.Errorf("a rate of %g", *v)
+	}
+	if v := statistics[StatAvg].value(metrics{Total: metric{&huge}, Values: metric{&zero}}, 1); v != nil {
+		t.Errorf("an average of %g", *v)
+	}
+}

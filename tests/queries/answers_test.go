@@ -1,0 +1,168 @@
+// Package queries checks the plugin's answers from end to end: rollup documents are written through pkg/elastic as the sidecar writes them, and what
+// pkg/query answers about them is compared with a naive reading of the events, on the embedded store and on a real Elasticsearch.
+package queries
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/search"
+	"github.com/tidemark/tidemark/pkg/query"
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/embedded"
+	"github.com/tidemark/tidemark/tests/servers"
+)
+
+func TestAnswersOverTheEmbeddedStoreAreThoseOfANaiveReading(t *testing.T) {
+	checkAnswers(t, openStore(t), 40)
+}
+
+func TestAnswersOverElasticsearchAreThoseOfANaiveReading(t *testing.T) {
+	checkAnswers(t, servers.ElasticsearchURL(t), 12)
+}
+
+func openStore(t *testing.T) string {
+	t.Helper()
+	store, err := embedded.OpenStore("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(store)
+	t.Cleanup(func() {
+		server.Close()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.URL
+}
+
+// checkAnswers draws events, a definition and questions for each seed.
+func checkAnswers(t *testing.T, address string, seeds uint64) {
+	t.Helper()
+	client, err := elastic.New(elastic.Config{Addresses: []string{address}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	for seed := range seeds {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		definition := drawDefinition(rng)
+		events := drawEvents(rng)
+		prefix := fmt.Sprintf("queries-%d-%d", rand.Uint32(), seed)
+		write(t, client, prefix, definition, documentsOf(definition, events))
+		for range 12 {
+			in := drawInput(rng, definition)
+			in.Prefix = prefix
+			frames, err := query.Run(t.Context(), in, search.Over(client))
+			if err != nil {
+				t.Fatalf("seed %d, query %+v: %v", seed, in.Query, err)
+			}
+			got, bucket := seriesOf(t, in.Query, frames)
+			if diff := cmp.Diff(naive(in, events, bucket), got, cmp.Comparer(sameValue)); diff != "" {
+				t.Fatalf("seed %d, query %+v, from %d to %d (-naive +answer):\n%s\n%s", seed, in.Query, in.From, in.To, diff, frames[0].Meta.ExecutedQueryString)
+			}
+			checkValues(t, client, in, events)
+		}
+	}
+}
+
+func sameValue(a, b *float64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
+
+func seriesOf(t *testing.T, q query.Query, frames data.Frames) (map[string][]*float64, int64) {
+	t.Helper()
+	info, ok := frames[0].Meta.Custom.(query.FrameInfo)
+	if !ok {
+		t.Fatalf("the frame tells %T", frames[0].Meta.Custom)
+	}
+	series := map[string][]*float64{}
+	for _, f := range frames {
+		if len(f.Fields) == 0 {
+			continue
+		}
+		values := make([]*float64, f.Rows())
+		for i := range values {
+			values[i], _ = f.Fields[1].At(i).(*float64)
+		}
+		series[seriesName(q.GroupBy, f.Fields[1].Labels)] = values
+	}
+	return series, info.BucketMS
+}
+
+// checkValues lists the paths of all time and compares them with the events.
+func checkValues(t *testing.T, client *elastic.Client, in query.Input, events []event) {
+	t.Helper()
+	want := map[string]int64{}
+	for _, e := range events {
+		want[e.dims["path"]]++
+	}
+	values, truncated, err := query.Values(t.Context(), query.ValuesInput{Dimension: "path", Rollup: in.Rollup, Prefix: in.Prefix}, search.Over(client))
+	if err != nil || truncated {
+		t.Fatalf("values: %v, truncated %t", err, truncated)
+	}
+	got := map[string]int64{}
+	for i, v := range values {
+		got[v.Value] = v.Count
+		if i > 0 && v.Count > values[i-1].Count {
+			t.Errorf("the values are not in the order of their events: %v", values)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("values of path (-events +answer):\n%s", diff)
+	}
+}
+
+func write(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition, documents []*rollup.Document) {
+	t.Helper()
+	template, err := rollup.Template(prefix, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(prefix, d.Name), template); err != nil {
+		t.Fatal(err)
+	}
+	indices := map[string]bool{}
+	var body bytes.Buffer
+	for _, doc := range documents {
+		index := rollup.IndexName(prefix, d.Name, d.Window, doc.Start)
+		indices[index] = true
+		fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q,"version":1,"version_type":"external_gte"}}`+"\n", index, doc.ID(d.Hash()))
+		body.Write(doc.AppendJSON(nil, d, d.Hash()))
+		body.WriteByte('\n')
+	}
+	if len(documents) == 0 {
+		return
+	}
+	response, err := client.Bulk(t.Context(), body.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range response.Items {
+		if item.Err != nil {
+			t.Fatalf("write %s: %v", item.ID, item.Err)
+		}
+	}
+	for index := range indices {
+		if err := client.Refresh(t.Context(), index); err != nil {
+			t.Fatal(err)
+		}
+		removeLater(t, client, index)
+	}
+}
+
+func removeLater(t *testing.T, client *elastic.Client, index string) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := client.DeleteIndex(context.WithoutCancel(t.Context()), index); err != nil {
+			t.Error(err)
+		}
+	})
+}
