@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/tidemark/tidemark/sidecar/aggregate"
+)
+
+// idle reports whether the log has ended, nothing came for the idle timeout, and a barrier would tell something new: windows are open, or the tidemark
+// can be raised.
+func (p *partition) idle() bool {
+	now := time.Now()
+	if now.Sub(p.newEvent) < p.stream.IdleTimeout || !p.heldSafely() || !p.services.mayWrite() {
+		return false
+	}
+	p.mu.Lock()
+	atEnd := !p.paused && len(p.queue) == 0 && p.logEnd == p.engine.Position() && p.endAt.After(p.newEvent)
+	p.mu.Unlock()
+	if !atEnd {
+		return false
+	}
+	if windows, _ := p.engine.OpenWindows(); windows > 0 {
+		return true
+	}
+	target := p.target()
+	return p.engine.Idle() && target != aggregate.Never && target-target%p.stream.grid > p.engine.Watermark()
+}
+
+// target is the time that an idle partition's watermark is raised to: what it would be if events still came as they did, since their timestamps keep a
+// distance from the clock that the log tells. A partition that never had an event follows the others of its stream.
+func (p *partition) target() int64 {
+	behind := p.engine.Behind()
+	if behind < 0 {
+		return p.services.furthest(p.stream.Name)
+	}
+	return time.Now().UnixMilli() - behind
+}
+
+// heldSafely reports whether no earlier owner of the partition can still be sending.
+func (p *partition) heldSafely() bool {
+	return p.safe || time.Since(p.held) > p.services.holdOff()
+}
+
+func (p *partition) awaitHoldOff(ctx context.Context) bool {
+	for !p.heldSafely() || !p.services.mayWrite() {
+		if !sleep(ctx, tickEvery) {
+			return false
+		}
+	}
+	return true
+}
+
+// sleep is false where the context ended meanwhile.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,118 @@
+// Tidemark reads events from Kafka, cleans them, and keeps exact rollups of them in Elasticsearch.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemark/tidemark/sidecar/config"
+)
+
+// Exit statuses.
+const (
+	exitFailure       = 1
+	exitConfiguration = 2 // the configuration or the command line is wrong
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// execute runs the command line and returns the exit status.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var problems config.Problems
+	switch {
+	case errors.As(err, &problems):
+		_, _ = fmt.Fprintln(stderr, problems)
+		return exitConfiguration
+	case errors.As(err, new(usageError)):
+		_, _ = fmt.Fprintf(stderr, "tidemark: %v\n", err)
+		return exitConfiguration
+	default:
+		_, _ = fmt.Fprintf(stderr, "tidemark: %v\n", err)
+		return exitFailure
+	}
+}
+
+// usageError is a command line that cannot be carried out.
+type usageError struct{ error }
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "tidemark",
+		Short:         "Exact rollups between Kafka and Grafana",
+		Long:          "Tidemark reads events from Kafka, cleans them, and keeps exact rollups of them in Elasticsearch, where the Tidemark data source of Grafana reads them.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       version(),
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w: see %s --help", err, c.CommandPath())}
+	})
+	logging := &logOptions{}
+	root.PersistentFlags().StringVar(&logging.level, "log-level", "info", "what is logged: debug, info, warn or error")
+	root.PersistentFlags().StringVar(&logging.format, "log-format", "text", "how it is logged: text or json")
+	root.AddCommand(newRunCommand(logging), newDemoCommand(logging), newCollectCommand(logging), newValidateCommand(), newSetupCommand(logging), newVersionCommand())
+	for _, c := range root.Commands() {
+		c.Args = usage(c.Args)
+	}
+	return root
+}
+
+// usage makes a wrong number of arguments a usage error.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{fmt.Errorf("%w: see %s --help", err, c.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// configFlag adds --config, which must be given.
+func configFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVarP(path, "config", "c", "", "the configuration file (required)")
+	c.PreRunE = func(c *cobra.Command, _ []string) error {
+		if *path == "" {
+			return usageError{fmt.Errorf("--config is missing: give the configuration file, see %s --help", c.CommandPath())}
+		}
+		return nil
+	}
+}
+
+type logOptions struct{ level, format string }
+
+// handler gives the handler that the flags ask for.
+func (o *logOptions) handler(to io.Writer) (slog.Handler, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.level)); err != nil {
+		return nil, usageError{fmt.Errorf("--log-level %q: debug, info, warn and error are allowed", o.level)}
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch o.format {
+	case "text":
+		return slog.NewTextHandler(to, opts), nil
+	case "json":
+		return slog.NewJSONHandler(to, opts), nil
+	}
+	return nil, usageError{fmt.Errorf("--log-format %q: text and json are allowed", o.format)}
+}

@@ -1,0 +1,417 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
+	"github.com/tidemark/tidemark/sidecar/consume"
+	"github.com/tidemark/tidemark/sidecar/status"
+	"github.com/tidemark/tidemark/sidecar/write"
+)
+
+const (
+	// A partition's reading is paused while more than pauseBytes wait to be aggregated, and goes on below resumeBytes.
+	pauseBytes  = 8 << 20
+	resumeBytes = 2 << 20
+	// batchRecords is how many records are aggregated before windows are closed and acknowledgements looked at.
+	batchRecords = 5_000
+	// tickEvery is how often a partition without records looks whether it is idle.
+	tickEvery = 500 * time.Millisecond
+)
+
+// partition is the work on one Kafka partition while this process owns it: a goroutine that moves from state to state.
+type partition struct {
+	id       rollup.Partition
+	key      consume.Key
+	stream   *stream
+	services services
+	logger   *slog.Logger
+
+	// Of the goroutine alone.
+	engine   *aggregate.Engine
+	lineage  int64
+	commits  int64
+	offered  aggregate.State // the state offered for committing last
+	offering time.Time       // and when
+	newEvent time.Time       // when records came last, or when the work began
+	held     time.Time       // since when this process has the partition
+	safe     bool            // no earlier owner can be running
+	active   *stream         // whose definitions the engine keeps; not those of stream while older ones have to be finished
+	switchAt int64           // where the log goes over from active to stream
+
+	cancel context.CancelFunc
+	ended  chan struct{}
+	wake   chan struct{} // of one place: something below changed
+
+	mu      sync.Mutex
+	queue   []*kgo.Record
+	queued  int // bytes
+	paused  bool
+	logEnd  int64
+	endAt   time.Time // when the log ended there
+	acks    []acknowledgement
+	batches map[*write.Batch]struct{}
+	commit  *aggregate.State // to be committed, if anything
+	done    *aggregate.State // committed last
+	drain   bool
+	failure error
+	deleted int64 // records that Kafka deleted before they were read
+	view    view
+}
+
+// view is what the goroutine lets others see of its engine.
+type view struct {
+	state             status.PartitionState
+	known             bool // the rest is known
+	position          int64
+	watermark, sealed int64
+	newest            int64
+	ledgers           []rollup.Ledger
+	windows, keys     int
+}
+
+type acknowledgement struct {
+	window *aggregate.Window
+	engine *aggregate.Engine
+	result write.Result
+	batch  *write.Batch
+}
+
+// services is what a partition uses of the pipeline.
+type services interface {
+	// submit hands documents to the writer.
+	submit(ctx context.Context, b *write.Batch) error
+	// commitSoon wakes the committer.
+	commitSoon()
+	// deadLetter keeps an event that cannot be counted.
+	deadLetter(id rollup.Partition, r *kgo.Record, reason string)
+	// pause stops or resumes the fetching of a partition.
+	pause(key consume.Key, paused bool)
+	// holdOff is how long an owner waits until no earlier one can be sending.
+	holdOff() time.Duration
+	// mayWrite reports whether the membership in the group is certain.
+	mayWrite() bool
+	// furthest is the largest watermark that a partition of the stream has in this process, or aggregate.Never.
+	furthest(stream string) int64
+	prefix() string
+	groupName() string
+	// earlier finds the stream whose definitions have the hashes.
+	earlier(ctx context.Context, hashes []string) (*stream, error)
+	gone(p *partition)
+}
+
+// state is one state of a partition; it returns the next one, or nil at the end.
+type state func(context.Context) state
+
+// start begins the work from a state.
+func (p *partition) start(initial aggregate.State) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.cancel, p.ended = cancel, make(chan struct{})
+	go func() {
+		defer close(p.ended)
+		for s := p.beginning(initial); s != nil; {
+			s = s(ctx)
+		}
+		p.show(status.Stopped)
+		p.services.gone(p)
+	}()
+}
+
+// Deliver queues records, and pauses the fetching where too many wait.
+func (p *partition) Deliver(records []*kgo.Record) {
+	p.mu.Lock()
+	p.queue = append(p.queue, records...)
+	for _, r := range records {
+		p.queued += len(r.Value) + len(r.Key)
+	}
+	pause := p.queued > pauseBytes && !p.paused
+	p.paused = p.paused || pause
+	p.mu.Unlock()
+	if pause {
+		p.services.pause(p.key, true)
+	}
+	p.notify()
+}
+
+// EndOffset notes where the log ends.
+func (p *partition) EndOffset(offset int64) {
+	p.mu.Lock()
+	p.logEnd, p.endAt = offset, time.Now()
+	p.mu.Unlock()
+}
+
+// Stop ends the work at once; the next owner rebuilds what was not committed.
+func (p *partition) Stop() {
+	p.cancel()
+	p.mu.Lock()
+	for b := range p.batches {
+		b.Cancel()
+	}
+	p.mu.Unlock()
+	<-p.ended
+	for b := range p.batches { // what was submitted meanwhile
+		b.Cancel()
+	}
+}
+
+// Drain ends the reading, waits for what is being written and offers a last state for committing. It returns when that is done or the context ends.
+func (p *partition) Drain(ctx context.Context) {
+	p.mu.Lock()
+	p.drain = true
+	p.mu.Unlock()
+	p.notify()
+	select {
+	case <-p.ended:
+	case <-ctx.Done():
+	}
+}
+
+func (p *partition) notify() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// beginning compiles the definitions that the state was made under, and commits the state of a partition that nobody has read, before anything is read.
+func (p *partition) beginning(initial aggregate.State) state {
+	return func(ctx context.Context) state {
+		p.show(status.Assigned)
+		active, err := p.definitionsOf(ctx, &initial)
+		if err != nil {
+			p.fail(err)
+			return p.refused
+		}
+		plan, err := active.plan()
+		if err != nil {
+			p.fail(err)
+			return p.refused
+		}
+		p.engine, p.active, p.switchAt = aggregate.NewEngine(plan, initial), active, initial.End
+		if active != p.stream && !p.findSwitch(ctx) {
+			return nil
+		}
+		if p.done == nil && !p.commitNow(ctx, p.engine.State()) {
+			return nil
+		}
+		return p.reading
+	}
+}
+
+// reading aggregates what comes and closes windows as the watermark passes them.
+func (p *partition) reading(ctx context.Context) state {
+	p.show(status.Reading)
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		p.acknowledge()
+		records, drain := p.take()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case drain:
+			return p.draining
+		case len(records) > 0:
+			p.newEvent = time.Now()
+			p.aggregate(records)
+			if !p.write(ctx, p.engine.Close()) {
+				return nil
+			}
+			p.offer()
+			p.show(status.Reading)
+			if p.atSwitch() {
+				return p.barrier
+			}
+			continue
+		}
+		p.offer()
+		if p.atSwitch() || p.idle() {
+			return p.barrier
+		}
+		select {
+		case <-ctx.Done():
+		case <-p.wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// barrier seals everything that is open, whatever the log says, and reads on only when that is written and committed.
+func (p *partition) barrier(ctx context.Context) state {
+	if !p.awaitHoldOff(ctx) {
+		return nil
+	}
+	p.show(status.Idle)
+	atLeast := int64(aggregate.Never)
+	if p.active == p.stream {
+		atLeast = p.target()
+	}
+	windows, watermark := p.engine.Seal(atLeast)
+	if !p.write(ctx, windows) || !p.awaitAcknowledgements(ctx) {
+		return nil
+	}
+	if !p.commitNow(ctx, p.engine.Raised(watermark)) {
+		return nil
+	}
+	p.engine.Raise(watermark)
+	if p.active != p.stream {
+		return p.redefining
+	}
+	return p.reading
+}
+
+// draining waits for what is being written and commits it.
+func (p *partition) draining(ctx context.Context) state {
+	if !p.awaitAcknowledgements(ctx) {
+		return nil
+	}
+	final := p.engine.State()
+	final.Released = p.heldSafely()
+	p.commitNow(ctx, final)
+	return nil
+}
+
+// refused keeps a partition that cannot go on; it holds its place, and says why.
+func (p *partition) refused(ctx context.Context) state {
+	p.show(status.Stopped)
+	<-ctx.Done()
+	return nil
+}
+
+// take gives the next records, and whether the work is to end.
+func (p *partition) take() (records []*kgo.Record, drain bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := min(len(p.queue), batchRecords)
+	if p.active != p.stream {
+		n = beforeOffset(p.queue[:n], p.switchAt)
+	}
+	records = p.queue[:n:n]
+	p.queue = p.queue[n:]
+	for _, r := range records {
+		p.queued -= len(r.Value) + len(r.Key)
+	}
+	if len(p.queue) == 0 {
+		p.queue, p.queued = nil, 0
+	}
+	if p.paused && p.queued < resumeBytes {
+		p.paused = false
+		p.services.pause(p.key, false)
+	}
+	return records, p.drain
+}
+
+// beforeOffset is how many of the records come before an offset.
+func beforeOffset(records []*kgo.Record, offset int64) int {
+	for i, r := range records {
+		if r.Offset >= offset {
+			return i
+		}
+	}
+	return len(records)
+}
+
+func (p *partition) aggregate(records []*kgo.Record) {
+	for _, r := range records {
+		if r.Attrs.IsControl() {
+			p.engine.Skip(r.Offset + 1)
+			continue
+		}
+		timestamp := int64(-1)
+		if r.Attrs.TimestampType() >= 0 {
+			timestamp = r.Timestamp.UnixMilli()
+		}
+		if outcome := p.engine.Add(aggregate.Record{Offset: r.Offset, Timestamp: timestamp, Value: r.Value}); outcome.Bad() {
+			p.services.deadLetter(p.id, r, outcome.Reason)
+		}
+	}
+}
+
+// write submits the documents of closed windows. It is false where the work ended meanwhile.
+func (p *partition) write(ctx context.Context, windows []*aggregate.Window) bool {
+	for _, w := range windows {
+		var b *write.Batch
+		engine := p.engine
+		b = write.NewBatch(func(r write.Result) {
+			p.mu.Lock()
+			p.acks = append(p.acks, acknowledgement{window: w, engine: engine, result: r, batch: b})
+			p.mu.Unlock()
+			p.notify()
+		})
+		target := write.Target{Prefix: p.services.prefix(), Definition: &w.Rollup().Definition, Hash: w.Rollup().Hash, Lineage: p.lineage}
+		w.Documents(p.id, func(doc *rollup.Document) { b.Add(target, doc) })
+		p.mu.Lock()
+		p.batches[b] = struct{}{}
+		p.mu.Unlock()
+		p.logger.Debug("window closed", "rollup", target.Definition.Name, "keys", w.Keys(), "documents", b.Documents(), "bytes", b.Bytes())
+		if err := p.services.submit(ctx, b); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// acknowledge passes to the engine what the writer has acknowledged.
+func (p *partition) acknowledge() {
+	p.mu.Lock()
+	acks := p.acks
+	p.acks = nil
+	for _, a := range acks {
+		delete(p.batches, a.batch)
+	}
+	p.mu.Unlock()
+	for _, a := range acks {
+		a.engine.Acknowledge(a.window, a.result.Rejected, a.result.RejectedOverflow)
+	}
+}
+
+// awaitAcknowledgements waits until nothing is being written. It is false where the work ended meanwhile.
+func (p *partition) awaitAcknowledgements(ctx context.Context) bool {
+	for {
+		p.acknowledge()
+		p.mu.Lock()
+		waiting := len(p.batches)
+		p.mu.Unlock()
+		if waiting == 0 {
+			return ctx.Err() == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-p.wake:
+		}
+	}
+}
+
+func (p *partition) fail(err error) {
+	p.logger.Error("partition stopped", "error", err)
+	p.mu.Lock()
+	p.failure = err
+	p.mu.Unlock()
+}
+
+// show publishes what others may see.
+func (p *partition) show(name status.PartitionState) {
+	v := view{state: name}
+	if p.engine != nil {
+		p.look(&v)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.view = v
+}
+
+// look reads the engine.
+func (p *partition) look(v *view) {
+	*v = view{state: v.state, known: true, position: p.engine.Position(), watermark: p.engine.Watermark(), sealed: p.engine.SealedThrough(), newest: p.engine.Newest()}
+	v.windows, v.keys = p.engine.OpenWindows()
+	for i := range p.engine.Rollups() {
+		v.ledgers = append(v.ledgers, p.engine.Ledger(i))
+	}
+}

@@ -1,0 +1,354 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
+	"github.com/tidemark/tidemark/sidecar/config"
+	"github.com/tidemark/tidemark/sidecar/consume"
+	"github.com/tidemark/tidemark/sidecar/write"
+)
+
+const (
+	// commitEvery is how often offsets are committed, where there is something to commit.
+	commitEvery = time.Second
+	// drainTimeout bounds the end of the work: what is not written by then is rebuilt by the next owner.
+	drainTimeout = 6 * time.Second
+)
+
+// pipeline wires the stages together: Kafka, one partition after the other, Elasticsearch.
+type pipeline struct {
+	cfg     *config.Config
+	streams []*stream
+	topics  map[string]*stream
+	client  *elastic.Client
+	group   *consume.Group
+	writer  *write.Writer
+	letters *deadLetters
+	catalog *catalog
+	logger  *slog.Logger
+	owner   string
+	started time.Time
+
+	commitWake   chan struct{}
+	progressWake chan struct{}
+
+	mu         sync.Mutex
+	partitions map[consume.Key]*partition
+	refused    map[consume.Key]refusal
+	progress   map[*partition]*aggregate.State
+}
+
+type refusal struct {
+	id  rollup.Partition
+	err error
+}
+
+func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger) (*pipeline, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	pl := &pipeline{
+		cfg: cfg, client: client, logger: logger, topics: map[string]*stream{}, owner: fmt.Sprintf("%s/%d", host, os.Getpid()), started: time.Now(),
+		commitWake: make(chan struct{}, 1), progressWake: make(chan struct{}, 1),
+		partitions: map[consume.Key]*partition{}, refused: map[consume.Key]refusal{}, progress: map[*partition]*aggregate.State{},
+	}
+	var topics []string
+	for _, c := range cfg.Streams {
+		s, err := newStream(c)
+		if err != nil {
+			return nil, err
+		}
+		pl.streams = append(pl.streams, s)
+		for _, topic := range c.Topics {
+			pl.topics[topic] = s
+			topics = append(topics, topic)
+		}
+	}
+	if len(topics) == 0 {
+		return nil, errors.New("no stream is configured: add one under streams")
+	}
+	pl.group, err = consume.NewGroup(consume.Options{Kafka: cfg.Kafka, Topics: topics, Open: pl.open, Refuse: pl.refuse, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	pl.letters = newDeadLetters(pl.group.Client(), cfg.Kafka.DeadLetterTopic, logger)
+	pl.writer = write.New(client, write.Options{MayWrite: pl.group.MayWrite, Reject: pl.letters.document, Logger: logger})
+	pl.catalog = newCatalog(client, cfg.Elasticsearch.IndexPrefix, pl.streams, pl.group.Client(), logger)
+	return pl, nil
+}
+
+// Run works until the context ends, and then writes and commits what is under way. It returns an error only where it cannot work at all.
+func (pl *pipeline) Run(ctx context.Context) error {
+	// The services outlive the reading, so that what was read can still be written.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer stop()
+	defer pl.group.Close()
+	if err := pl.catalog.register(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	pl.letters.ensureTopic(ctx)
+	background.Go(func() { pl.writer.Run(serving) })
+	background.Go(func() { pl.commitLoop(serving) })
+	background.Go(func() { pl.progressLoop(serving) })
+	background.Go(func() { pl.catalog.refreshLoop(serving) })
+	pl.group.Run(ctx)
+	pl.drain(serving)
+	return nil
+}
+
+// drain lets every partition finish what it has aggregated.
+func (pl *pipeline) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	var draining sync.WaitGroup
+	for _, p := range pl.owned() {
+		draining.Go(func() { p.Drain(ctx) })
+	}
+	draining.Wait()
+	pl.writeProgress(ctx)
+	for _, p := range pl.owned() {
+		p.Stop()
+	}
+}
+
+func (pl *pipeline) owned() []*partition {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	all := make([]*partition, 0, len(pl.partitions))
+	for _, p := range pl.partitions {
+		all = append(all, p)
+	}
+	return all
+}
+
+// open begins the work on a partition that the group assigned.
+func (pl *pipeline) open(a consume.Assignment) (consume.Processor, int64, error) {
+	s := pl.topics[a.Topic]
+	key := consume.Key{Topic: a.Topic, Partition: a.Number}
+	p := &partition{
+		id: a.Partition, key: key, stream: s, services: pl, logger: pl.logger.With("partition", a.String(), "stream", s.Name),
+		newEvent: time.Now(), held: time.Now(), wake: make(chan struct{}, 1), batches: map[*write.Batch]struct{}{},
+	}
+	initial, err := p.resume(a)
+	if err != nil {
+		return nil, 0, err
+	}
+	pl.mu.Lock()
+	pl.partitions[key] = p
+	delete(pl.refused, key)
+	pl.mu.Unlock()
+	p.start(initial)
+	return p, initial.Offset, nil
+}
+
+// resume finds the state from which a partition goes on.
+func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
+	fresh := func(offset int64) (aggregate.State, error) {
+		p.safe = true // nobody has read the partition before: a start is committed before the first read
+		plan, err := p.stream.plan()
+		if err != nil {
+			return aggregate.State{}, err
+		}
+		return plan.Begin(offset, 0, a.TopicID), nil
+	}
+	if a.Committed < 0 {
+		return fresh(a.Start)
+	}
+	state, err := aggregate.DecodeState(a.Committed, a.Metadata)
+	if err != nil {
+		return aggregate.State{}, fmt.Errorf("offset %d of group %q: %w: delete the group's offset of this topic to begin anew at kafka.start, or set kafka.group to a group of its own",
+			a.Committed, p.services.groupName(), err)
+	}
+	if state.TopicID != a.TopicID {
+		p.logger.Warn("the topic was deleted and made anew: it is read from its beginning")
+		return fresh(a.LogStart)
+	}
+	if state.Offset > a.LogEnd {
+		return aggregate.State{}, fmt.Errorf("the committed offset %d is beyond the end of the log, %d: the log has lost records, or was restored from an older copy", state.Offset, a.LogEnd)
+	}
+	if state.Offset < a.LogStart {
+		p.logger.Warn("kafka deleted records before they were read", "records", a.LogStart-state.Offset, "from", state.Offset, "to", a.LogStart)
+		p.deleted = a.LogStart - state.Offset
+	}
+	p.safe = state.Released
+	p.done, p.commits, p.lineage = &state, state.Commit, state.Lineage
+	return state, nil
+}
+
+func (pl *pipeline) refuse(id rollup.Partition, err error) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	key := consume.Key{Topic: id.Topic, Partition: id.Number}
+	delete(pl.partitions, key)
+	pl.refused[key] = refusal{id, err}
+}
+
+// gone forgets a partition whose work ended.
+func (pl *pipeline) gone(p *partition) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	if pl.partitions[p.key] == p {
+		delete(pl.partitions, p.key)
+	}
+}
+
+func (pl *pipeline) submit(ctx context.Context, b *write.Batch) error {
+	return pl.writer.Submit(ctx, b)
+}
+
+func (pl *pipeline) commitSoon() { wakeUp(pl.commitWake) }
+
+func wakeUp(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (pl *pipeline) deadLetter(id rollup.Partition, r *kgo.Record, reason string) {
+	pl.letters.record(id, r, reason)
+}
+
+func (pl *pipeline) pause(key consume.Key, paused bool) { pl.group.Pause(key, paused) }
+
+func (pl *pipeline) holdOff() time.Duration {
+	return pl.cfg.Kafka.SessionTimeout + pl.cfg.Elasticsearch.RequestTimeout
+}
+
+func (pl *pipeline) mayWrite() bool { return pl.group.MayWrite() }
+
+func (pl *pipeline) prefix() string { return pl.cfg.Elasticsearch.IndexPrefix }
+
+func (pl *pipeline) groupName() string { return pl.cfg.Kafka.Group }
+
+func (pl *pipeline) earlier(ctx context.Context, hashes []string) (*stream, error) {
+	return pl.catalog.earlier(ctx, hashes)
+}
+
+func (pl *pipeline) furthest(name string) int64 {
+	furthest := int64(aggregate.Never)
+	for _, p := range pl.owned() {
+		if p.stream.Name == name {
+			p.mu.Lock()
+			if p.view.known {
+				furthest = max(furthest, p.view.watermark)
+			}
+			p.mu.Unlock()
+		}
+	}
+	return furthest
+}
+
+// commitLoop commits what the partitions offer, all in one request.
+func (pl *pipeline) commitLoop(ctx context.Context) {
+	ticker := time.NewTicker(commitEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-pl.commitWake:
+		}
+		pl.commitOnce(ctx)
+	}
+}
+
+func (pl *pipeline) commitOnce(ctx context.Context) {
+	var commits []consume.Commit
+	states := map[consume.Key]*aggregate.State{}
+	partitions := map[consume.Key]*partition{}
+	for _, p := range pl.owned() {
+		s := p.committable()
+		if s == nil {
+			continue
+		}
+		metadata, err := s.Encode()
+		if err != nil {
+			p.fail(err)
+			continue
+		}
+		commits = append(commits, consume.Commit{Key: p.key, Owner: p, Offset: s.Offset, Metadata: metadata})
+		states[p.key], partitions[p.key] = s, p
+	}
+	if len(commits) == 0 {
+		return
+	}
+	if err := pl.letters.flush(ctx); err != nil {
+		pl.logger.Warn("offsets are not committed before the dead letters are written", "error", err)
+		return
+	}
+	failed, err := pl.group.Commit(ctx, commits)
+	if err != nil {
+		return // the group tells; the next round tries again
+	}
+	for key, p := range partitions {
+		if e := failed[key]; e != nil {
+			pl.logger.Debug("offset not committed", "partition", p.id.String(), "error", e)
+			continue
+		}
+		p.committed(states[key])
+		pl.logger.Debug("offset committed", "partition", p.id.String(), "offset", states[key].Offset, "sealed_through", formatTime(states[key].SealedThrough))
+		pl.mu.Lock()
+		pl.progress[p] = states[key]
+		pl.mu.Unlock()
+	}
+	wakeUp(pl.progressWake)
+}
+
+// progressLoop keeps the progress documents in step with the commits.
+func (pl *pipeline) progressLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pl.progressWake:
+		}
+		if !pl.writeProgress(ctx) && sleep(ctx, commitEvery) {
+			wakeUp(pl.progressWake)
+		}
+	}
+}
+
+// writeProgress writes what was committed and is not told yet. What fails is kept for the next time.
+func (pl *pipeline) writeProgress(ctx context.Context) bool {
+	pl.mu.Lock()
+	pending := pl.progress
+	pl.progress = map[*partition]*aggregate.State{}
+	pl.mu.Unlock()
+	var documents []rollup.PartitionProgress
+	for p, s := range pending {
+		documents = append(documents, p.progress(s, pl.owner, time.Now().UnixMilli())...)
+	}
+	err := pl.catalog.tell(ctx, documents)
+	if err == nil {
+		return true
+	}
+	pl.logger.Debug("progress not written", "error", err)
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	for p, s := range pending {
+		if pl.progress[p] == nil {
+			pl.progress[p] = s
+		}
+	}
+	return false
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tidemark/tidemark/sidecar/config"
+	"github.com/tidemark/tidemark/sidecar/status"
+)
+
+func newRunCommand(logging *logOptions) *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:     "run --config FILE",
+		Short:   "Read events from Kafka and keep their rollups in Elasticsearch",
+		Long:    "Reads the configured streams as a member of a Kafka consumer group and writes their rollups to Elasticsearch, until it is interrupted.\nStart it on several machines with the same file to share the work.",
+		Example: "  tidemark run --config tidemark.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(path)
+			if err != nil {
+				return err
+			}
+			handler, err := logging.handler(c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return runSidecar(c.Context(), cfg, slog.New(handler), nil)
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+// runSidecar runs the pipeline with its HTTP server until the context ends. started, where it is not nil, gets both before they run.
+func runSidecar(ctx context.Context, cfg *config.Config, logger *slog.Logger, started func(*pipeline, string)) error {
+	client, err := newElasticClient(cfg.Elasticsearch)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	pl, err := newPipeline(cfg, client, logger)
+	if err != nil {
+		return err
+	}
+	server := status.NewServer(status.Options{
+		Listen: cfg.HTTP.Listen, Source: pl, Querier: newQuerier(client, cfg.Elasticsearch.IndexPrefix), Logger: logger,
+	})
+	pl.register(server.Registerer())
+	listener, err := server.Listen(ctx)
+	if err != nil {
+		pl.group.Close()
+		return err
+	}
+	logger.Info("listening", "address", "http://"+listener.Addr().String())
+	if started != nil {
+		started(pl, listener.Addr().String())
+	}
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx)) // /status answers while the pipeline drains
+	defer stopServing()
+	var g errgroup.Group
+	working, stopWorking := context.WithCancel(ctx)
+	defer stopWorking()
+	g.Go(func() error {
+		defer stopWorking()
+		return server.Serve(serving, listener)
+	})
+	g.Go(func() error {
+		defer stopServing()
+		return pl.Run(working)
+	})
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("run: %w", err)
+	}
+	logger.Info("stopped")
+	return nil
+}
+
+// register adds the metrics of the writer and the dead letters.
+func (pl *pipeline) register(r prometheus.Registerer) {
+	stats := &pl.writer.Stats
+	for _, m := range []struct {
+		name, help string
+		value      func() int64
+	}{
+		{"tidemark_write_documents_total", "Documents that Elasticsearch acknowledged.", stats.Documents.Load},
+		{"tidemark_write_bytes_total", "Bytes of the documents that Elasticsearch acknowledged, before compression.", stats.Bytes.Load},
+		{"tidemark_write_requests_total", "Bulk requests sent.", stats.Requests.Load},
+		{"tidemark_write_retries_total", "Documents sent again.", stats.Retries.Load},
+		{"tidemark_write_superseded_total", "Documents that Elasticsearch held in the same or a newer version already.", stats.Superseded.Load},
+		{"tidemark_write_rejected_total", "Documents that Elasticsearch can never accept.", stats.Rejected.Load},
+		{"tidemark_dead_letters_total", "Events and documents handed to the dead-letter topic.", pl.letters.count.Load},
+		{"tidemark_dead_letters_failed_total", "Dead letters that could not be written.", pl.letters.failed.Load},
+	} {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: m.name, Help: m.help}, func() float64 { return float64(m.value()) }))
+	}
+}

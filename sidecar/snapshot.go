@@ -1,0 +1,143 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/status"
+)
+
+var _ status.Source = (*pipeline)(nil)
+
+// Snapshot is the state of the pipeline, for /status and /metrics.
+func (pl *pipeline) Snapshot() status.Snapshot {
+	s := status.Snapshot{Version: version(), StartedAt: pl.started, Reasons: []string{}}
+	since, err := pl.group.Err()
+	s.Kafka = component(since, err)
+	if err != nil {
+		s.Reasons = append(s.Reasons, "kafka: "+err.Error())
+	}
+	since, err = pl.elasticsearch()
+	s.Elasticsearch = component(since, err)
+	if err != nil {
+		s.Reasons = append(s.Reasons, "elasticsearch: "+err.Error())
+	}
+	if !pl.catalog.registered() && err == nil {
+		s.Reasons = append(s.Reasons, "starting")
+	}
+	for _, st := range pl.streams {
+		s.Streams = append(s.Streams, pl.streamStatus(st, &s))
+	}
+	s.Ready = len(s.Reasons) == 0
+	return s
+}
+
+func component(since time.Time, err error) status.Component {
+	c := status.Component{OK: err == nil, Since: since}
+	if err != nil {
+		c.Error = err.Error()
+	}
+	return c
+}
+
+// elasticsearch is what keeps documents from being written.
+func (pl *pipeline) elasticsearch() (time.Time, error) {
+	if since, err := pl.catalog.state(); err != nil {
+		return since, err
+	}
+	return pl.writer.Blocked()
+}
+
+func (pl *pipeline) streamStatus(st *stream, s *status.Snapshot) status.StreamStatus {
+	result := status.StreamStatus{Name: st.Name, Topics: st.Topics}
+	for i, d := range st.definitions {
+		result.Rollups = append(result.Rollups, status.RollupStatus{Name: d.Name, Definition: st.hashes[i], Window: d.Window.String(), Partitions: []status.PartitionStatus{}})
+	}
+	for _, p := range pl.owned() {
+		if p.stream != st {
+			continue
+		}
+		common, ledgers, err := p.status(s.Elasticsearch)
+		if err != nil {
+			s.Reasons = append(s.Reasons, fmt.Sprintf("partition %s: %s", p.id, err))
+		}
+		for i := range result.Rollups {
+			entry := common
+			if i < len(ledgers) {
+				entry.Ledger = ledgers[i]
+			}
+			addPartition(&result.Rollups[i], entry)
+		}
+	}
+	pl.mu.Lock()
+	for _, r := range pl.refused {
+		if pl.topics[r.id.Topic] != st {
+			continue
+		}
+		s.Reasons = append(s.Reasons, fmt.Sprintf("partition %s: %s", r.id, r.err))
+		for i := range result.Rollups {
+			addPartition(&result.Rollups[i], status.PartitionStatus{Partition: r.id.String(), State: status.Blocked, Reason: r.err.Error()})
+		}
+	}
+	pl.mu.Unlock()
+	for i := range result.Rollups {
+		r := &result.Rollups[i]
+		slices.SortFunc(r.Partitions, func(a, b status.PartitionStatus) int {
+			return cmp.Or(cmp.Compare(len(a.Partition), len(b.Partition)), cmp.Compare(a.Partition, b.Partition))
+		})
+		r.Tidemark = tidemark(r.Partitions)
+	}
+	return result
+}
+
+func addPartition(r *status.RollupStatus, p status.PartitionStatus) {
+	r.Partitions = append(r.Partitions, p)
+	r.Ledger = r.Ledger.Add(p.Ledger)
+}
+
+// tidemark is the least of what the partitions are sealed through, or nil while one has sealed nothing.
+func tidemark(partitions []status.PartitionStatus) *int64 {
+	var least *int64
+	for _, p := range partitions {
+		if p.SealedThrough == nil {
+			return nil
+		}
+		if least == nil || *p.SealedThrough < *least {
+			least = p.SealedThrough
+		}
+	}
+	return least
+}
+
+// status is the state of the partition, with the ledger of each rollup.
+func (p *partition) status(store status.Component) (status.PartitionStatus, []rollup.Ledger, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v := p.view
+	s := status.PartitionStatus{
+		Partition: p.id.String(), State: v.state, NextOffset: v.position, EndOffset: max(p.logEnd, v.position),
+		OpenWindows: v.windows, OpenKeys: v.keys,
+	}
+	s.Lag = s.EndOffset - s.NextOffset
+	for b := range p.batches {
+		s.UnacknowledgedDocuments += b.Documents()
+	}
+	if v.known {
+		s.Watermark, s.SealedThrough = known(v.watermark), known(v.sealed)
+		s.LastEventAt = known(v.newest)
+	}
+	switch {
+	case p.failure != nil:
+		s.State, s.Reason = status.Blocked, p.failure.Error()
+	case !store.OK && len(p.batches) > 0:
+		s.State, s.Reason = status.Paused, "waits until its documents are written: "+store.Error
+	case p.active != p.stream && p.active != nil:
+		s.Reason = fmt.Sprintf("read under the earlier definitions up to offset %d", p.switchAt)
+	case p.deleted > 0:
+		s.Reason = fmt.Sprintf("kafka deleted %d records before they were read", p.deleted)
+	}
+	return s, v.ledgers, p.failure
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
+	"github.com/tidemark/tidemark/sidecar/config"
+)
+
+// maxLineBytes bounds a line of an events file: the largest record that Kafka is usually set to accept.
+const maxLineBytes = 64 << 20
+
+func newValidateCommand() *cobra.Command {
+	var events, name string
+	c := &cobra.Command{
+		Use:   "validate FILE",
+		Short: "Check a configuration, and show what it makes of events",
+		Long: "Checks a configuration file without connecting to anything. With --events it reads events, one a line, as if they were the log of one partition,\n" +
+			"and prints the rollup documents that they give, one a line, and the ledger.",
+		Example: "  tidemark validate tidemark.yaml\n  tidemark validate tidemark.yaml --events events.ndjson",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := loadConfig(args[0])
+			if err != nil {
+				return err
+			}
+			if events == "" {
+				_, err := fmt.Fprintln(c.OutOrStdout(), summary(cfg))
+				return err
+			}
+			s, err := chooseStream(cfg, name)
+			if err != nil {
+				return err
+			}
+			return printRollups(c.OutOrStdout(), c.ErrOrStderr(), s, events)
+		},
+	}
+	c.Flags().StringVar(&events, "events", "", "a file of events, one a line; - for standard input")
+	c.Flags().StringVar(&name, "stream", "", "the stream that the events belong to, where several are configured")
+	return c
+}
+
+func summary(cfg *config.Config) string {
+	rollups := 0
+	for _, s := range cfg.Streams {
+		rollups += len(s.Rollups)
+	}
+	return fmt.Sprintf("valid: %d streams, %d rollups", len(cfg.Streams), rollups)
+}
+
+func chooseStream(cfg *config.Config, name string) (*stream, error) {
+	var names []string
+	for _, s := range cfg.Streams {
+		if s.Name == name || name == "" && len(cfg.Streams) == 1 {
+			return newStream(s)
+		}
+		names = append(names, s.Name)
+	}
+	if name == "" {
+		return nil, usageError{fmt.Errorf("several streams are configured: choose one by --stream, of %q", names)}
+	}
+	return nil, usageError{fmt.Errorf("--stream %q: there is no such stream, only %q", name, names)}
+}
+
+// printRollups prints the documents that a file of events gives.
+func printRollups(out, notes io.Writer, s *stream, path string) error {
+	in := io.Reader(os.Stdin)
+	if path != "-" {
+		f, err := os.Open(path) //nolint:gosec // the file that the user names
+		if err != nil {
+			return fmt.Errorf("read events: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // nothing was written
+		in = f
+	}
+	d, err := newDryRun(s)
+	if err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxLineBytes)
+	for offset := int64(0); lines.Scan(); offset++ {
+		if outcome := d.add(aggregate.Record{Offset: offset, Timestamp: -1, Value: bytes.TrimSuffix(lines.Bytes(), []byte("\r"))}); outcome.Bad() {
+			if _, err := fmt.Fprintf(notes, "%s:%d: not counted: %s\n", path, offset+1, outcome.Reason); err != nil {
+				return err
+			}
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read events: %w", err)
+	}
+	for _, document := range d.finish() {
+		if _, err := out.Write(append(document, '\n')); err != nil {
+			return err
+		}
+	}
+	for i, l := range d.ledgers() {
+		if _, err := fmt.Fprintf(notes, "%s: consumed %d = on_time %d + late %d + overflowed %d + filtered %d + undecodable %d + quarantined %d + rejected %d\n",
+			s.definitions[i].Name, l.Consumed, l.OnTime, l.Late, l.Overflowed, l.Filtered, l.Undecodable, l.Quarantined, l.Rejected); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dryRun aggregates the log of one partition without servers.
+type dryRun struct {
+	stream    *stream
+	engine    *aggregate.Engine
+	partition rollup.Partition
+	documents [][]byte
+}
+
+func newDryRun(s *stream) (*dryRun, error) {
+	plan, err := s.plan()
+	if err != nil {
+		return nil, err
+	}
+	return &dryRun{stream: s, engine: aggregate.NewEngine(plan, plan.Begin(0, 0, [16]byte{})), partition: rollup.Partition{Topic: s.Topics[0]}}, nil
+}
+
+func (d *dryRun) add(r aggregate.Record) aggregate.Outcome {
+	outcome := d.engine.Add(r)
+	d.take(d.engine.Close())
+	return outcome
+}
+
+// finish closes what is open and gives all documents, in the order of closing.
+func (d *dryRun) finish() [][]byte {
+	windows, _ := d.engine.Seal(aggregate.Never)
+	d.take(windows)
+	return d.documents
+}
+
+func (d *dryRun) take(windows []*aggregate.Window) {
+	for _, w := range windows {
+		r := w.Rollup()
+		w.Documents(d.partition, func(doc *rollup.Document) {
+			d.documents = append(d.documents, doc.AppendJSON(nil, &r.Definition, r.Hash))
+		})
+		d.engine.Acknowledge(w, 0, 0)
+	}
+}
+
+func (d *dryRun) ledgers() []rollup.Ledger {
+	ledgers := make([]rollup.Ledger, len(d.stream.definitions))
+	for i := range ledgers {
+		ledgers[i] = d.engine.Ledger(i)
+	}
+	return ledgers
+}
