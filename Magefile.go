@@ -1,0 +1,68 @@
+//go:build mage
+
+// Command mage builds, tests and shows Tidemark: `go tool mage -l` lists what it can do.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/magefile/mage/sh"
+
+	"github.com/tidemark/tidemark/tests/build"
+	//mage:import build
+	_ "github.com/tidemark/tidemark/tests/build/platform"
+)
+
+// Build builds the plugin for this platform into dist/, and the sidecar as bin/tidemark.
+func Build(ctx context.Context) error { return build.All(ctx, os.Stdout) }
+
+// BuildAll builds the plugin and the sidecar for every platform that releases are built for.
+func BuildAll(ctx context.Context) error { return build.AllPlatforms(ctx, os.Stdout) }
+
+// Test runs everything: linters, builds, and all tests, with a real Kafka and a real Elasticsearch that Maven fetches once.
+func Test(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	return build.Test(ctx, os.Stdout)
+}
+
+// TestFast runs the tests that need no server and no Maven.
+func TestFast(ctx context.Context) error { return build.TestFast(ctx, os.Stdout) }
+
+// Lint runs the linters and the type checkers of both languages.
+func Lint(ctx context.Context) error { return build.Lint(ctx, os.Stdout) }
+
+// Fuzz runs each fuzz target for a minute.
+func Fuzz(ctx context.Context) error { return build.Fuzz(ctx, os.Stdout) }
+
+// Bench runs the benchmarks.
+func Bench() error { return sh.RunV("go", "test", "-run", "^$", "-bench", ".", "-benchmem", "./...") }
+
+// Demo shows the whole of Tidemark at work, without any server.
+func Demo() error { return sh.RunV("go", "run", "./sidecar", "demo") }
+
+// Servers starts a real Kafka and a real Elasticsearch, prints where they are, and ends them on Ctrl-C.
+func Servers(ctx context.Context) (err error) {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	var pair build.Pair
+	defer func() {
+		if failure := pair.Close(); err == nil {
+			err = failure
+		}
+	}()
+	if err := pair.Start(ctx, os.Stdout); err != nil {
+		return err
+	}
+	fmt.Printf("export %s\nCtrl-C ends both\n", strings.Join(pair.Environment(), " "))
+	<-ctx.Done()
+	return nil
+}
+
+// Clean removes what builds leave behind.
+func Clean() error { return build.Clean() }

@@ -1,0 +1,126 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/grafana/grafana-plugin-sdk-go/build"
+)
+
+// FuzzTime is how long each fuzz target runs, in the form that go test takes.
+const FuzzTime = "1m"
+
+func vetStep() Step { return Step{Name: "go vet", Run: command("go", "vet", "./...")} }
+
+func lintStep() Step {
+	return Step{Name: "golangci-lint", Run: command("go", "tool", "-modfile=tools/lint/go.mod", "golangci-lint", "run", "./...")}
+}
+
+func sidecarStep() Step {
+	return Step{Name: "build tidemark", Run: func(ctx context.Context, out io.Writer) error {
+		return buildSidecar(ctx, out, runtime.GOOS, runtime.GOARCH, filepath.Join("bin", "tidemark"+extension(runtime.GOOS)))
+	}}
+}
+
+func backendStep() Step {
+	return Step{Name: "build plugin backend", Run: func(context.Context, io.Writer) error {
+		return Backend(runtime.GOOS, runtime.GOARCH)
+	}}
+}
+
+// Backend builds the plugin's backend for a platform into dist, by the means of Grafana's SDK.
+func Backend(system, architecture string) error {
+	// The manifest is read from where it lives: src/plugin.json is a link, which not every checkout can have.
+	err := build.SetBeforeBuildCallback(func(c build.Config) (build.Config, error) {
+		c.PluginJSONPath = "."
+		return c, nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := (build.Build{}).Custom(system, architecture); err != nil {
+		return fmt.Errorf("build the plugin's backend for %s/%s: %w", system, architecture, err)
+	}
+	return nil
+}
+
+func buildSidecar(ctx context.Context, out io.Writer, system, architecture, path string) error {
+	version, err := version()
+	if err != nil {
+		return err
+	}
+	environment := []string{"GOOS=" + system, "GOARCH=" + architecture, "CGO_ENABLED=0"}
+	return execute(ctx, out, environment, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.release="+version, "-o", path, "./sidecar")
+}
+
+// version is the product's, which package.json holds for both halves.
+func version() (string, error) {
+	content, err := os.ReadFile("package.json")
+	if err != nil {
+		return "", fmt.Errorf("read the version: %w", err)
+	}
+	var manifest struct {
+		Version string `json:"version"`
+	}
+	if err := json.Unmarshal(content, &manifest); err != nil {
+		return "", fmt.Errorf("read the version from package.json: %w", err)
+	}
+	return manifest.Version, nil
+}
+
+func extension(system string) string {
+	if system == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+// fuzzTarget is a fuzz function and the package that it is in.
+type fuzzTarget struct{ pkg, name string }
+
+// fuzzTargets reads the output of go test -list: each package's functions, then a line that names the package.
+func fuzzTargets(listing string) (targets []fuzzTarget) {
+	var names []string
+	for line := range strings.Lines(listing) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) == 1 && strings.HasPrefix(fields[0], "Fuzz"):
+			names = append(names, fields[0])
+		case len(fields) >= 2 && fields[0] == "ok":
+			for _, name := range names {
+				targets = append(targets, fuzzTarget{pkg: fields[1], name: name})
+			}
+			names = nil
+		}
+	}
+	return targets
+}
+
+// Fuzz runs every fuzz target of the repository for FuzzTime, one after the other, and goes on after one that fails.
+func Fuzz(ctx context.Context, out io.Writer) error {
+	listing, err := exec.CommandContext(ctx, "go", "test", "-list", "^Fuzz", "./...").Output()
+	if err != nil {
+		_, _ = out.Write(listing)
+		return fmt.Errorf("list the fuzz targets: %w", err)
+	}
+	targets := fuzzTargets(string(listing))
+	if len(targets) == 0 {
+		return errors.New("there is no fuzz target")
+	}
+	var lane Lane
+	for _, target := range targets {
+		lane = append(lane, Step{
+			Name: target.pkg + "." + target.name, Stream: true,
+			Run: command("go", "test", "-run", "^$", "-fuzz", "^"+target.name+"$", "-fuzztime", FuzzTime, target.pkg),
+		})
+	}
+	return Run(ctx, out, lane)
+}

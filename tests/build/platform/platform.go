@@ -1,0 +1,32 @@
+// Package platform holds the targets build:linux and so on: the plugin's backend for one platform, under the names that
+// Grafana's own plugins use.
+package platform
+
+import (
+	"runtime"
+
+	"github.com/grafana/grafana-plugin-sdk-go/build"
+
+	ours "github.com/tidemark/tidemark/tests/build"
+)
+
+// Backend builds the plugin's backend for this platform.
+func Backend() error { return ours.Backend(runtime.GOOS, runtime.GOARCH) }
+
+// Linux builds the plugin's backend for Linux on x86-64.
+func Linux() error { return ours.Backend("linux", "amd64") }
+
+// LinuxARM64 builds the plugin's backend for Linux on ARM64.
+func LinuxARM64() error { return ours.Backend("linux", "arm64") }
+
+// Darwin builds the plugin's backend for macOS on x86-64.
+func Darwin() error { return ours.Backend("darwin", "amd64") }
+
+// DarwinARM64 builds the plugin's backend for macOS on ARM64.
+func DarwinARM64() error { return ours.Backend("darwin", "arm64") }
+
+// Windows builds the plugin's backend for Windows on x86-64.
+func Windows() error { return ours.Backend("windows", "amd64") }
+
+// Debug builds the plugin's backend for this platform with all that a debugger needs.
+func Debug() error { return build.Build{}.Debug() }

@@ -1,0 +1,72 @@
+package servers
+
+import (
+	"os"
+	"testing"
+)
+
+// The environment variables that tell tests where the shared servers are. `go tool mage test` sets them.
+const (
+	KafkaEnv         = "TIDEMARK_TEST_KAFKA"
+	ElasticsearchEnv = "TIDEMARK_TEST_ELASTICSEARCH"
+)
+
+// KafkaAddr returns the address, host:port, of the real Kafka that all tests of a run share: take topics and groups with
+// names of your own. It skips the test where there is none.
+func KafkaAddr(t testing.TB) string {
+	t.Helper()
+	return shared(t, KafkaEnv, "Kafka")
+}
+
+// ElasticsearchURL returns the address, without a slash at its end, of the real Elasticsearch that all tests of a run share:
+// take indices with a prefix of your own. It skips the test where there is none.
+func ElasticsearchURL(t testing.TB) string {
+	t.Helper()
+	return shared(t, ElasticsearchEnv, "Elasticsearch")
+}
+
+// NewKafka starts a real Kafka for this test alone, to be stopped, killed or paused, and ends it with the test. It skips the
+// test where KafkaAddr does. A start takes seconds: prefer KafkaAddr.
+func NewKafka(t testing.TB, options KafkaOptions) *Kafka {
+	t.Helper()
+	shared(t, KafkaEnv, "Kafka")
+	kafka, err := StartKafka(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeWith(t, kafka.node)
+	return kafka
+}
+
+// NewElasticsearch starts a real Elasticsearch for this test alone, to be stopped, killed or paused, and ends it with the
+// test. It skips the test where ElasticsearchURL does. A start takes many seconds and a gigabyte: prefer ElasticsearchURL.
+func NewElasticsearch(t testing.TB, options ElasticsearchOptions) *Elasticsearch {
+	t.Helper()
+	shared(t, ElasticsearchEnv, "Elasticsearch")
+	server, err := StartElasticsearch(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeWith(t, server.node)
+	return server
+}
+
+func shared(t testing.TB, name, server string) string {
+	t.Helper()
+	address := os.Getenv(name)
+	if address == "" {
+		t.Skipf("needs a real %s: run go tool mage test", server)
+	}
+	return address
+}
+
+func closeWith(t testing.TB, server *node) {
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the end of the log of %s:\n%s", server.name, server.LogTail())
+		}
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
