@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -14,7 +15,7 @@ import (
 const maxIndexNameBytes = 255
 
 func checkIndexName(name string) *failure {
-	reason := ""
+	var reason string
 	switch {
 	case name == "" || name == "." || name == "..":
 		reason = "must not be empty, '.' or '..'"
@@ -35,7 +36,7 @@ func checkIndexName(name string) *failure {
 }
 
 // createIndex makes an index from its template and body. It needs writing.
-func (s *Store) createIndex(name string, body object) (*index, *failure) {
+func (s *Store) createIndex(ctx context.Context, name string, body object) (*index, *failure) {
 	if f := checkIndexName(name); f != nil {
 		return nil, f
 	}
@@ -73,7 +74,7 @@ func (s *Store) createIndex(name string, body object) (*index, *failure) {
 	if err1 != nil || err2 != nil {
 		return nil, illegal("the index's settings cannot be written as JSON")
 	}
-	number, err := s.db.createIndex(indexRow{name: name, uuid: ix.uuid, created: ix.created, mapping: string(mappingText), settings: string(settingsText)})
+	number, err := s.db.createIndex(ctx, indexRow{name: name, uuid: ix.uuid, created: ix.created, mapping: string(mappingText), settings: string(settingsText)})
 	if err != nil {
 		return nil, internal(fmt.Errorf("create index %q: %w", name, err))
 	}
@@ -211,11 +212,11 @@ func (s *Store) fieldCaps(indices []*index, patterns []string) object {
 		shown := object{}
 		for k, where := range kinds {
 			usable := k != "object" && k != "binary"
-			cap := object{"type": k, "metadata_field": false, "searchable": usable, "aggregatable": usable}
+			capability := object{"type": k, "metadata_field": false, "searchable": usable, "aggregatable": usable}
 			if len(kinds) > 1 {
-				cap["indices"] = where
+				capability["indices"] = where
 			}
-			shown[k] = cap
+			shown[k] = capability
 		}
 		fields[field] = shown
 	}

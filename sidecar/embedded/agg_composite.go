@@ -265,7 +265,7 @@ func (s *compositeState) add(b *binding, row int) {
 			continue
 		}
 		s.encoded = append(s.encoded, 1)
-		s.encoded = binary.BigEndian.AppendUint64(s.encoded, uint64(v.n)) //nolint:gosec // only the bits matter
+		s.encoded = binary.BigEndian.AppendUint64(s.encoded, uint64(v.n))
 	}
 	found := s.buckets[string(s.encoded)]
 	if found == nil {

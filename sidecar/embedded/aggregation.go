@@ -203,13 +203,14 @@ func (a *aggregation) takeField(o map[string]json.RawMessage) *failure {
 
 // rest refuses the settings that were not taken: those Elasticsearch knows as unsupported, others as it does.
 func (a *aggregation) rest(o map[string]json.RawMessage, known ...string) *failure {
-	for _, key := range slices.Sorted(maps.Keys(o)) {
-		if slices.Contains(known, key) {
-			return unsupported("[%s] of the aggregation [%s]", key, a.typ)
-		}
-		return badRequest("x_content_parse_exception", "[%s] unknown field [%s]", a.typ, key)
+	if len(o) == 0 {
+		return nil
 	}
-	return nil
+	key := slices.Min(slices.Collect(maps.Keys(o)))
+	if slices.Contains(known, key) {
+		return unsupported("[%s] of the aggregation [%s]", key, a.typ)
+	}
+	return badRequest("x_content_parse_exception", "[%s] unknown field [%s]", a.typ, key)
 }
 
 // takeNumber reads a whole number out of an aggregation's settings.

@@ -133,7 +133,6 @@ func (c *chunk) add(row int64, doc *document) {
 	at := len(c.rows)
 	c.rows = append(c.rows, row)
 	c.docCounts = append(c.docCounts, doc.docCount)
-	before := 0
 	for _, v := range doc.values {
 		for len(c.columns) <= v.field.ordinal {
 			c.columns = append(c.columns, nil)
@@ -144,7 +143,7 @@ func (c *chunk) add(row int64, doc *document) {
 			c.columns[v.field.ordinal] = col
 			c.bytes += columnBytes
 		}
-		before = len(col.words)
+		before := len(col.words)
 		col.add(at, v)
 		c.bytes += valueBytes
 		if len(col.words) > before {

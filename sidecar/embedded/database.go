@@ -90,7 +90,7 @@ func (db *database) templates() (map[string]object, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	found := map[string]object{}
 	for rows.Next() {
 		var name, text string
@@ -116,7 +116,7 @@ func (db *database) indices() ([]indexRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	var found []indexRow
 	for rows.Next() {
 		var r indexRow
@@ -129,13 +129,13 @@ func (db *database) indices() ([]indexRow, error) {
 }
 
 // createIndex stores a new index and gives its number.
-func (db *database) createIndex(r indexRow) (int64, error) {
-	tx, err := db.write.BeginTx(context.Background(), nil)
+func (db *database) createIndex(ctx context.Context, r indexRow) (int64, error) {
+	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	result, err := tx.ExecContext(context.Background(), "INSERT INTO indices (name, uuid, created, mapping, settings) VALUES (?, ?, ?, ?, ?)",
+	result, err := tx.ExecContext(ctx, "INSERT INTO indices (name, uuid, created, mapping, settings) VALUES (?, ?, ?, ?, ?)",
 		r.name, r.uuid, r.created, r.mapping, r.settings)
 	if err != nil {
 		return 0, err
@@ -147,7 +147,7 @@ func (db *database) createIndex(r indexRow) (int64, error) {
 	table := fmt.Sprintf(`CREATE TABLE d%[1]d (row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
 		grouping TEXT NOT NULL, bucket INTEGER NOT NULL, source BLOB NOT NULL);
 		CREATE INDEX d%[1]d_chunk ON d%[1]d (grouping, bucket)`, number)
-	if _, err := tx.ExecContext(context.Background(), table); err != nil {
+	if _, err := tx.ExecContext(ctx, table); err != nil {
 		return 0, err
 	}
 	return number, tx.Commit()
@@ -159,11 +159,11 @@ func (db *database) deleteIndex(number int64) error {
 
 // chunks counts an index's documents by chunk.
 func (db *database) chunks(number int64) (map[chunkKey]int, error) {
-	rows, err := db.write.QueryContext(context.Background(), fmt.Sprintf("SELECT grouping, bucket, COUNT(*) FROM d%d GROUP BY grouping, bucket", number)) //nolint:gosec // a number
+	rows, err := db.write.QueryContext(context.Background(), fmt.Sprintf("SELECT grouping, bucket, COUNT(*) FROM d%d GROUP BY grouping, bucket", number))
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	counts := map[chunkKey]int{}
 	for rows.Next() {
 		var key chunkKey
@@ -177,13 +177,13 @@ func (db *database) chunks(number int64) (map[chunkKey]int, error) {
 }
 
 // documents reads a chunk's documents in the order in which they were first written. The source is valid during the call.
-func (db *database) documents(number int64, key chunkKey, each func(row int64, source []byte) error) error {
-	rows, err := db.read.QueryContext(context.Background(),
-		fmt.Sprintf("SELECT row, source FROM d%d WHERE grouping = ? AND bucket = ? ORDER BY row", number), key.grouping, key.bucket) //nolint:gosec // a number
+func (db *database) documents(ctx context.Context, number int64, key chunkKey, each func(row int64, source []byte) error) error {
+	rows, err := db.read.QueryContext(ctx,
+		fmt.Sprintf("SELECT row, source FROM d%d WHERE grouping = ? AND bucket = ? ORDER BY row", number), key.grouping, key.bucket)
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err tells
+	defer rows.Close()
 	for rows.Next() {
 		var row int64
 		var source sql.RawBytes
@@ -209,11 +209,11 @@ func (db *database) fetch(ctx context.Context, number int64, keys []int64) (map[
 	if len(keys) == 0 {
 		return found, nil
 	}
-	statement, err := db.read.PrepareContext(ctx, fmt.Sprintf("SELECT id, version, source FROM d%d WHERE row = ?", number)) //nolint:gosec // a number
+	statement, err := db.read.PrepareContext(ctx, fmt.Sprintf("SELECT id, version, source FROM d%d WHERE row = ?", number))
 	if err != nil {
 		return nil, err
 	}
-	defer statement.Close() //nolint:errcheck // only read with
+	defer statement.Close()
 	for _, key := range keys {
 		var d storedDocument
 		switch err := statement.QueryRowContext(ctx, key).Scan(&d.id, &d.version, &d.source); {
@@ -232,7 +232,7 @@ func (db *database) lookup(ctx context.Context, number int64, ids []string) (map
 	found := map[int64]bool{}
 	for _, id := range ids {
 		var row int64
-		err := db.read.QueryRowContext(ctx, fmt.Sprintf("SELECT row FROM d%d WHERE id = ?", number), id).Scan(&row) //nolint:gosec // a number
+		err := db.read.QueryRowContext(ctx, fmt.Sprintf("SELECT row FROM d%d WHERE id = ?", number), id).Scan(&row)
 		if err == nil {
 			found[row] = true
 		} else if !errors.Is(err, sql.ErrNoRows) {

@@ -99,7 +99,7 @@ func (s *Store) searchIndex(ctx context.Context, req *search, ix *index, collect
 		if ctx.Err() != nil {
 			return fail(http.StatusServiceUnavailable, "task_cancelled_exception", "the request was given up")
 		}
-		c, err := s.chunk(ix, key)
+		c, err := s.chunk(ctx, ix, key)
 		if err != nil {
 			return internal(err)
 		}
@@ -205,15 +205,15 @@ func (s *Store) fetch(ctx context.Context, ix *index, rows []int64) (map[int64]s
 	return nil, err
 }
 
-func (req *search) hitBody(h hit, d storedDocument, collector *hitCollector) object {
+func (s *search) hitBody(h hit, d storedDocument, collector *hitCollector) object {
 	o := object{"_index": h.ix.name, "_id": d.id}
-	if !req.source.hidden {
-		o["_source"] = req.source.apply(d.source)
+	if !s.source.hidden {
+		o["_source"] = s.source.apply(d.source)
 	}
-	if req.showVersion {
+	if s.showVersion {
 		o["_version"] = d.version
 	}
-	if len(req.sort) > 0 {
+	if len(s.sort) > 0 {
 		o["_score"], o["sort"] = nil, collector.shown(h.keys)
 	} else {
 		o["_score"] = 1.0

@@ -65,10 +65,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if filters != "" {
-		if text, err = filterPath(text, strings.Split(filters, ",")); err != nil {
-			internal(err).write(w)
-			return
-		}
+		text = filterPath(text, strings.Split(filters, ","))
 	}
 	writeBytes(w, http.StatusOK, text)
 }

@@ -35,7 +35,7 @@ func (c *call) putIndex() (any, *failure) {
 	}
 	c.store.writing.Lock()
 	defer c.store.writing.Unlock()
-	if _, f := c.store.createIndex(c.parts[0], body); f != nil {
+	if _, f := c.store.createIndex(c.Context(), c.parts[0], body); f != nil {
 		return nil, f
 	}
 	return object{"acknowledged": true, "shards_acknowledged": true, "index": c.parts[0]}, nil
@@ -155,7 +155,7 @@ func (t *template) describe() object {
 	maps.Copy(shown, t.body)
 	if inner, ok := t.body["template"].(object); ok {
 		inner = maps.Clone(inner)
-		if t.settings != nil && len(t.settings) > 0 {
+		if len(t.settings) > 0 {
 			inner["settings"] = object{"index": flatIndexSettings(t.settings)}
 		}
 		shown["template"] = inner

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -39,7 +40,7 @@ var otherSearchKeys = []string{
 // parseSearch reads the body of a search. An empty one matches all documents.
 func parseSearch(body []byte) (*search, *failure) {
 	s := &search{query: allQuery{}, size: defaultHits, track: defaultTrackedHits}
-	if len(strings.TrimSpace(string(body[:min(len(body), 64)]))) == 0 && len(body) <= 64 {
+	if len(bytes.TrimSpace(body)) == 0 {
 		return s, nil
 	}
 	if !json.Valid(body) {
@@ -54,7 +55,10 @@ func parseSearch(body []byte) (*search, *failure) {
 			return nil, f
 		}
 	}
-	return s, s.check()
+	if f := s.check(); f != nil {
+		return nil, f
+	}
+	return s, nil
 }
 
 func (s *search) take(key string, raw json.RawMessage) (f *failure) {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -171,7 +172,7 @@ func wildcard(pattern, name string) bool {
 }
 
 // chunk gives a chunk of an index, from memory or the database; nil where it has no documents.
-func (s *Store) chunk(ix *index, key chunkKey) (*chunk, error) {
+func (s *Store) chunk(ctx context.Context, ix *index, key chunkKey) (*chunk, error) {
 	now := s.clock.Add(1)
 	s.mu.RLock()
 	c := ix.chunks[key]
@@ -182,14 +183,14 @@ func (s *Store) chunk(ix *index, key chunkKey) (*chunk, error) {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if c = ix.chunks[key]; c != nil { // another search read it meanwhile; only holders of writing change the map
-		return c, nil
+	if loaded := ix.chunks[key]; loaded != nil { // another search read it meanwhile; only holders of writing change the map
+		return loaded, nil
 	}
 	if s.indices[ix.name] != ix || ix.docs[key] == 0 {
 		return nil, nil
 	}
 	c = &chunk{key: key, bytes: chunkBytes, used: now}
-	err := s.db.documents(ix.number, key, func(row int64, source []byte) error {
+	err := s.db.documents(ctx, ix.number, key, func(row int64, source []byte) error {
 		doc, f := ix.mapping.parseDocument("", source)
 		if f != nil {
 			return f
@@ -240,7 +241,7 @@ func (s *Store) evict(except *chunk) {
 }
 
 func compareUsed(a, b *chunk) int {
-	return int(int64(atomic.LoadUint64(&a.used)) - int64(atomic.LoadUint64(&b.used))) //nolint:gosec // a count of requests stays far below
+	return int(int64(atomic.LoadUint64(&a.used)) - int64(atomic.LoadUint64(&b.used)))
 }
 
 func (s *Store) drop(ix *index, key chunkKey) {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -264,9 +266,13 @@ func TestRootNamesTheEmbeddedStore(t *testing.T) {
 	}
 }
 
-func TestOneStoreAtATimeUsesAFolderThatCannotBeMade(t *testing.T) {
-	if _, err := OpenStore("/dev/null/x"); err == nil || !strings.Contains(err.Error(), "make its folder") {
-		t.Errorf("error is %v", err)
+func TestFolderThatCannotBeMadeIsAnError(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenStore(filepath.Join(file, "store")); err == nil || !strings.Contains(err.Error(), "make its folder") {
+		t.Errorf("error is %v, want one about the folder", err)
 	}
 }
 

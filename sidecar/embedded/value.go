@@ -20,8 +20,8 @@ type value struct {
 	text   string // of keywords
 }
 
-func doubleBits(v float64) int64 { return int64(math.Float64bits(v)) }      //nolint:gosec // only the bits matter
-func bitsDouble(v int64) float64 { return math.Float64frombits(uint64(v)) } //nolint:gosec // only the bits matter
+func doubleBits(v float64) int64 { return int64(math.Float64bits(v)) }
+func bitsDouble(v int64) float64 { return math.Float64frombits(uint64(v)) }
 
 // coerce reads a field's value as Elasticsearch does. ok is false for a value that counts as none.
 func (f *field) coerce(raw gjson.Result) (v value, ok bool, why *failure) {
