@@ -120,7 +120,7 @@ func caseRecords(t *testing.T, folder, topic string) map[string][]aggregate.Reco
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // nothing was written
+	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		r := caseRecord{Topic: topic, Repeat: 1}
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {

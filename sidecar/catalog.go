@@ -117,6 +117,13 @@ func (c *catalog) install(ctx context.Context) error {
 	return c.publish(ctx)
 }
 
+// mend puts templates and mappings anew, for an index that was made while they were older.
+func (c *catalog) mend(ctx context.Context) {
+	if err := c.install(ctx); err != nil {
+		c.logger.Warn("mappings cannot be brought up to date", "error", err)
+	}
+}
+
 // installRollup puts the template, and adds what the definition has newly to the indices that exist.
 func (c *catalog) installRollup(ctx context.Context, d *rollup.Definition) error {
 	template, err := rollup.Template(c.prefix, d)
@@ -160,6 +167,7 @@ func (c *catalog) publish(ctx context.Context) error {
 			return err
 		}
 		for i, d := range s.definitions {
+			d.Tiers = nil // readers are told of tiers that are kept
 			doc := rollup.DefinitionProgress{
 				Kind: rollup.KindDefinition, Rollup: d.Name, Stream: s.Name, Definition: s.hashes[i], Since: now, UpdatedAt: now, Partitions: partitions, Spec: d,
 			}

@@ -22,6 +22,7 @@ import (
 	"github.com/tidemark/tidemark/sidecar/collect"
 	"github.com/tidemark/tidemark/sidecar/config"
 	"github.com/tidemark/tidemark/sidecar/embedded"
+	"github.com/tidemark/tidemark/sidecar/status"
 )
 
 //go:embed demo.yaml
@@ -108,7 +109,7 @@ func runDemo(ctx context.Context, o demoOptions, terminal slog.Handler, out io.W
 	cfg.HTTP.Listen = o.listen
 	cfg.Kafka.SessionTimeout = 6 * time.Second
 
-	servers, err := startDemoServers(o)
+	servers, err := startDemoServers(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -123,22 +124,19 @@ func runDemo(ctx context.Context, o demoOptions, terminal slog.Handler, out io.W
 	tee := collect.NewLogTee(terminal, host)
 	logger := slog.New(tee)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return ignoreEnd(ctx, servers.serve(ctx)) })
-	g.Go(func() error { return ignoreEnd(ctx, feed(ctx, cfg, o, host, tee, slog.New(terminal))) })
+	g.Go(func() error { return servers.serve(ctx) })
+	g.Go(func() error { return feed(ctx, cfg, o, host, tee, slog.New(terminal)) })
 	g.Go(func() error {
-		return runSidecar(ctx, cfg, logger, func(pl *pipeline, address string) {
+		err := runSidecar(ctx, cfg, logger, func(pl *pipeline, address string) {
 			describeDemo(out, o, servers, cfg, address)
 			g.Go(func() error { summarize(ctx, out, pl); return nil })
 		})
+		if errors.Is(err, status.ErrAddressInUse) {
+			return fmt.Errorf("listen on %s: %w: stop the other program, or choose an address by --listen", o.listen, status.ErrAddressInUse)
+		}
+		return err
 	})
 	return g.Wait()
-}
-
-func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 // demoServers are what stands in for Kafka and Elasticsearch.
@@ -149,14 +147,15 @@ type demoServers struct {
 	server   *http.Server
 }
 
-func startDemoServers(o demoOptions) (*demoServers, error) {
+func startDemoServers(ctx context.Context, o demoOptions) (*demoServers, error) {
 	var kafkaDir, storeDir string
 	if o.data != "" {
 		kafkaDir, storeDir = filepath.Join(o.data, "kafka"), filepath.Join(o.data, "store")
 	}
 	s := &demoServers{}
 	var err error
-	s.listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.storePort)))
+	var listen net.ListenConfig
+	s.listener, err = listen.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.storePort)))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("start the embedded store: port %d is in use: stop the other program, or choose a port by --store-port", o.storePort)
 	}
@@ -164,10 +163,13 @@ func startDemoServers(o demoOptions) (*demoServers, error) {
 		return nil, fmt.Errorf("start the embedded store: %w", err)
 	}
 	s.kafka, err = embedded.StartKafka(embedded.KafkaOptions{Port: o.kafkaPort, Dir: kafkaDir, Topics: map[string]int32{"topic-app-info": 2, "metrics": 2}})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%w (choose a port by --kafka-port)", err), s.listener.Close())
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = fmt.Errorf("start the in-process Kafka: port %d is in use: stop the other program, or choose a port by --kafka-port", o.kafkaPort)
 	}
-	if s.store, err = embedded.OpenStore(storeDir); err != nil {
+	if err != nil {
+		return nil, errors.Join(err, s.listener.Close())
+	}
+	if s.store, err = embedded.OpenStore(storeDir); err != nil { //nolint:contextcheck // the store outlives the start
 		s.kafka.Close()
 		return nil, errors.Join(err, s.listener.Close())
 	}

@@ -71,6 +71,11 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 			return nil, err
 		}
 		pl.streams = append(pl.streams, s)
+		for _, r := range c.Rollups {
+			if len(r.Tiers) > 0 || len(r.Retention) > 0 {
+				logger.Warn("only the finest tier is kept, for ever: tiers and retention have no effect yet", "rollup", r.Name)
+			}
+		}
 		for _, topic := range c.Topics {
 			pl.topics[topic] = s
 			topics = append(topics, topic)
@@ -84,8 +89,8 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 		return nil, err
 	}
 	pl.letters = newDeadLetters(pl.group.Client(), cfg.Kafka.DeadLetterTopic, logger)
-	pl.writer = write.New(client, write.Options{MayWrite: pl.group.MayWrite, Reject: pl.letters.document, Logger: logger})
 	pl.catalog = newCatalog(client, cfg.Elasticsearch.IndexPrefix, pl.streams, pl.group.Client(), logger)
+	pl.writer = write.New(client, write.Options{MayWrite: pl.group.MayWrite, UnknownField: pl.catalog.mend, Reject: pl.letters.document, Logger: logger})
 	return pl, nil
 }
 

@@ -65,7 +65,7 @@ func installed(t *testing.T, name, module, what string) string {
 // startRsyslog runs rsyslogd until the test ends, and gives the socket that it reads.
 func startRsyslog(t *testing.T, rsyslogd string, b *bench) net.Conn {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "rsyslog") // short: a socket's path has a limit
+	folder, err := os.MkdirTemp("", "rsyslog") //nolint:usetesting // short: a socket's path has a limit
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,9 @@ func result(frames data.Frames) status.QueryResult {
 	for _, f := range frames {
 		if f.Meta != nil {
 			for _, n := range f.Meta.Notices {
-				r.Notices = append(r.Notices, n.Text)
+				if n.Severity >= data.NoticeSeverityWarning { // what is not sealed yet, the page draws
+					r.Notices = append(r.Notices, n.Text)
+				}
 			}
 		}
 		if len(f.Fields) != 2 {

@@ -16,12 +16,12 @@ var _ status.Source = (*pipeline)(nil)
 func (pl *pipeline) Snapshot() status.Snapshot {
 	s := status.Snapshot{Version: version(), StartedAt: pl.started, Reasons: []string{}}
 	since, err := pl.group.Err()
-	s.Kafka = component(since, err)
+	s.Kafka = pl.component(since, err)
 	if err != nil {
 		s.Reasons = append(s.Reasons, "kafka: "+err.Error())
 	}
 	since, err = pl.elasticsearch()
-	s.Elasticsearch = component(since, err)
+	s.Elasticsearch = pl.component(since, err)
 	if err != nil {
 		s.Reasons = append(s.Reasons, "elasticsearch: "+err.Error())
 	}
@@ -35,7 +35,10 @@ func (pl *pipeline) Snapshot() status.Snapshot {
 	return s
 }
 
-func component(since time.Time, err error) status.Component {
+func (pl *pipeline) component(since time.Time, err error) status.Component {
+	if since.IsZero() {
+		since = pl.started
+	}
 	c := status.Component{OK: err == nil, Since: since}
 	if err != nil {
 		c.Error = err.Error()

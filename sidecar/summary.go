@@ -47,7 +47,7 @@ func topicNames(cfg *config.Config) []string {
 // summarize keeps one line up to date on a terminal, and writes one now and then elsewhere.
 func summarize(ctx context.Context, out io.Writer, pl *pipeline) {
 	every, format := 10*time.Second, "%s\n"
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor is a small number
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		every, format = time.Second, "\r\033[K%s"
 		defer func() { _, _ = fmt.Fprintln(out) }()
 	}

@@ -73,11 +73,11 @@ func chooseStream(cfg *config.Config, name string) (*stream, error) {
 func printRollups(out, notes io.Writer, s *stream, path string) error {
 	in := io.Reader(os.Stdin)
 	if path != "-" {
-		f, err := os.Open(path) //nolint:gosec // the file that the user names
+		f, err := os.Open(path)
 		if err != nil {
 			return fmt.Errorf("read events: %w", err)
 		}
-		defer f.Close() //nolint:errcheck // nothing was written
+		defer f.Close()
 		in = f
 	}
 	d, err := newDryRun(s)

@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,30 +63,29 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings := elastictransport.Config{
-		UserAgent:    cfg.UserAgent,
-		URLs:         addresses,
-		DisableRetry: true,
-		Transport:    cfg.Transport,
+	transport := cfg.Transport
+	options := []elastictransport.Option{
+		elastictransport.WithURLs(addresses...), elastictransport.WithDisableRetry(), elastictransport.WithUserAgent(cmp.Or(cfg.UserAgent, DefaultUserAgent)),
 	}
-	if settings.UserAgent == "" {
-		settings.UserAgent = DefaultUserAgent
-	}
-	if cfg.Transport == nil {
-		if settings.Transport, err = newTransport(cfg); err != nil {
+	if transport == nil {
+		if transport, err = newTransport(cfg); err != nil {
 			return nil, err
 		}
-		settings.Username, settings.Password, settings.APIKey = cfg.Username, cfg.Password, cfg.APIKey
+		if cfg.APIKey != "" {
+			options = append(options, elastictransport.WithAPIKey(cfg.APIKey))
+		} else if cfg.Username != "" {
+			options = append(options, elastictransport.WithBasicAuth(cfg.Username, cfg.Password))
+		}
 	}
-	client := &Client{closeIdle: idleCloser(settings.Transport), timeout: cfg.RequestTimeout, maxBytes: cfg.MaxResponseBytes}
+	client := &Client{closeIdle: idleCloser(transport), timeout: cfg.RequestTimeout, maxBytes: cfg.MaxResponseBytes}
 	if client.timeout <= 0 {
 		client.timeout = DefaultRequestTimeout
 	}
 	if client.maxBytes <= 0 {
 		client.maxBytes = DefaultMaxResponseBytes
 	}
-	settings.Transport = addressed{next: settings.Transport}
-	if client.transport, err = elastictransport.New(settings); err != nil {
+	options = append(options, elastictransport.WithTransport(addressed{next: transport}))
+	if client.transport, err = elastictransport.NewClient(options...); err != nil {
 		return nil, fmt.Errorf("set up the Elasticsearch client: %w", err)
 	}
 	return client, nil
@@ -137,7 +137,7 @@ func (c *Client) fetch(ctx context.Context, request esapi.Request) ([]byte, erro
 	if err != nil {
 		return nil, c.explain(ctx, err)
 	}
-	defer response.Body.Close() //nolint:errcheck // the body was read, or its error is on the way
+	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, c.maxBytes+1))
 	if err != nil {
 		return nil, c.explain(ctx, fmt.Errorf("read the answer of Elasticsearch: %w", err))

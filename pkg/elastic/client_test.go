@@ -8,7 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -35,7 +35,7 @@ func serve(t *testing.T, status int, body string) (*httptest.Server, *http.Reque
 	t.Helper()
 	last := &http.Request{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		*last = *r.Clone(context.Background())
+		*last = *r.Clone(r.Context())
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}))
@@ -109,7 +109,7 @@ func TestTLSNeedsTheRightAuthority(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"status":"green"}`)
 	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the failed handshakes are the point
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // the failed handshakes are the point
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})

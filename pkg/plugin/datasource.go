@@ -10,9 +10,9 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
-	"github.com/tidemark/tidemark/pkg/search"
 	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/pkg/search"
 )
 
 // Datasource is one configured data source. It is safe for concurrent use.

@@ -100,7 +100,7 @@ func (doc *Document) ID(definition string) string {
 	if p := doc.Partition; p != nil {
 		b = append(b, 'p')
 		b = append(b, p.TopicID[:]...)
-		b = binary.BigEndian.AppendUint32(b, uint32(p.Number)) //nolint:gosec // the bits are hashed, not counted with
+		b = binary.BigEndian.AppendUint32(b, uint32(p.Number))
 	}
 	b = appendInt(b, doc.Start)
 	if c := doc.Correction; c != nil {
@@ -120,7 +120,7 @@ func (doc *Document) ID(definition string) string {
 }
 
 func appendInt(b []byte, n int64) []byte {
-	return binary.BigEndian.AppendUint64(b, uint64(n)) //nolint:gosec // the bits are hashed, not counted with
+	return binary.BigEndian.AppendUint64(b, uint64(n))
 }
 
 // AppendJSON appends the document's source under the definition d, whose hash is given, to b.

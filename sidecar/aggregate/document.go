@@ -26,7 +26,7 @@ func appendSubset(key []byte, d *rollup.Definition, g rollup.Grouping, values []
 func splitKey(values [][]byte, key []byte) [][]byte {
 	for len(key) > 0 {
 		n, size := binary.Uvarint(key)
-		end := size + int(n) //nolint:gosec // the key was built by appendValue
+		end := size + int(n)
 		values = append(values, key[size:end])
 		key = key[end:]
 	}
@@ -83,7 +83,7 @@ func (w *Window) smaller(g int, grouping rollup.Grouping) *table {
 	if w.overflow != nil {
 		o := &w.overflow[g]
 		for j, n := range o.table.names {
-			if int32(j) == o.rest { //nolint:gosec // bounded by max_keys
+			if int32(j) == o.rest {
 				n = []byte(overflowKey)
 				if rest < 0 {
 					rest = t.grow(w.rollup, n)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"testing"
 	"time"
 
@@ -225,7 +226,7 @@ func (s *store) cells(t testing.TB) map[string]cell {
 
 func TestDocumentsAgreeWithANaiveModel(t *testing.T) {
 	plan := newPlan(t, definitions()...)
-	for seed := range uint64(200) {
+	for seed := range uint64(50) {
 		log := randomLog(rand.New(rand.NewPCG(seed, 1)), 300)
 		s, e := aggregateAll(plan, log)
 		got, want := s.cells(t), naive(log)
@@ -279,7 +280,7 @@ func checkLedger(t testing.TB, l rollup.Ledger, s *store, d rollup.Definition, c
 // committed last.
 func TestReplaysGiveTheSameDocuments(t *testing.T) {
 	plan := newPlan(t, definitions()...)
-	for seed := range uint64(300) {
+	for seed := range uint64(60) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		log := randomLog(rnd, 300)
 		want, steady := aggregateAll(plan, log)
@@ -314,8 +315,10 @@ func runWithCrashes(t *testing.T, plan *aggregate.Plan, rnd *rand.Rand, log []ag
 				e.Acknowledge(waiting[i], 0, 0)
 				waiting = append(waiting[:i:i], waiting[i+1:]...)
 			}
-		case x < .97:
+		case x < .88:
 			committed = roundTrip(t, e.State())
+		case x < .99:
+			e.Add(log[e.Position()])
 		default:
 			e, waiting = aggregate.NewEngine(plan, committed), nil
 		}
@@ -340,8 +343,8 @@ func roundTrip(t *testing.T, s aggregate.State) aggregate.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(s, decoded); diff != "" {
-		t.Fatalf("a state changed on its way (-encoded +decoded):\n%s", diff)
+	if !reflect.DeepEqual(s, decoded) {
+		t.Fatalf("a state changed on its way:\n%+v\n%+v", s, decoded)
 	}
 	return decoded
 }

@@ -164,7 +164,7 @@ func (t *table) grow(r *Rollup, key []byte) int32 {
 	t.measures = append(t.measures, make([]rollup.Measure, len(r.Definition.Measures))...)
 	t.conditions = append(t.conditions, make([]int64, len(r.Definition.Conditions))...)
 	t.distinct = append(t.distinct, make([]*hyperloglog.Sketch, len(r.Definition.Distinct))...)
-	return int32(len(t.rows) - 1) //nolint:gosec // bounded by max_keys
+	return int32(len(t.rows) - 1)
 }
 
 func (t *table) add(i int, s *sample) {

@@ -25,7 +25,7 @@ func toNumber(v event.Value, _ *event.Event) event.Value {
 	switch v.Kind {
 	case event.String:
 		text, plus := bytes.CutPrefix(bytes.TrimSpace(v.Text), []byte("+"))
-		if n, ok := event.ParseNumber(text); ok && !(plus && text[0] == '-') {
+		if n, ok := event.ParseNumber(text); ok && (!plus || text[0] != '-') {
 			return n
 		}
 		return event.Value{}

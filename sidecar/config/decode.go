@@ -278,7 +278,7 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, path string) {
 
 // text reads a string, with the environment's values put in. A secret must be nothing but the name of an environment variable.
 func (d *decoder) text(n ast.Node, path string, secret bool) (string, bool) {
-	text := ""
+	var text string
 	switch n := n.(type) {
 	case *ast.StringNode:
 		text = n.Value

@@ -266,8 +266,13 @@ func (g *Group) revoked(_ context.Context, _ *kgo.Client, partitions map[string]
 	}
 	g.mu.Unlock()
 	stopping.Wait()
-	g.commit.Lock() // a commit that is under way ends first
-	defer g.commit.Unlock()
+	g.awaitCommit()
+}
+
+// awaitCommit returns when the commit that is under way has ended.
+func (g *Group) awaitCommit() {
+	g.commit.Lock()
+	g.commit.Unlock() //nolint:staticcheck,gocritic // holding the lock for a moment is the purpose
 }
 
 func (g *Group) lost(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {

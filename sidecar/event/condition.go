@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -132,7 +133,7 @@ func (c *Condition) Match(e *Event) bool {
 // same tells that a field has the value that it had in the event before, so that what the expression sees need not be made again.
 func (s *conditionState) same(i int, v Value) bool {
 	old := s.values[i]
-	return old.Kind == v.Kind && string(old.Text) == string(v.Text)
+	return old.Kind == v.Kind && bytes.Equal(old.Text, v.Text)
 }
 
 // fieldFinder turns chains of names into single identifiers whose name is the field's path. It sees inner nodes before outer ones.

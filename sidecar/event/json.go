@@ -54,12 +54,12 @@ func (d *jsonDecoder) document(data []byte, e *Event) (start, end int, reason st
 		return 0, 0, ReasonEmpty
 	}
 	w := walk{data: data, event: e}
-	switch {
-	case data[i] == '{':
+	switch data[i] {
+	case '{':
 		start = i
 		i, reason = w.object(i, d.root, 0, 1)
 		end = i
-	case data[i] == '[':
+	case '[':
 		if start = skipSpace(data, i+1); start == len(data) || data[start] != '{' {
 			if i, reason = skipArray(data, i, 1); reason == "" {
 				return 0, 0, checkEnd(data, i, ReasonNotObject)
@@ -78,7 +78,7 @@ func (d *jsonDecoder) document(data []byte, e *Event) (start, end int, reason st
 				return 0, 0, checkEnd(data, i, ReasonNotObject)
 			}
 		}
-	case data[i] == 'n':
+	case 'n':
 		if i, reason = skipLiteral(data, i, "null"); reason == "" {
 			return 0, 0, checkEnd(data, i, ReasonEmpty)
 		}

@@ -23,6 +23,9 @@ const (
 	shutdownTimeout = 5 * time.Second
 )
 
+// ErrAddressInUse is the error for an address that another program listens on.
+var ErrAddressInUse = errors.New("address already in use")
+
 // Options are what a Server is made of.
 type Options struct {
 	// Listen is the address, host:port. Port 0 takes a free one.
@@ -106,7 +109,7 @@ func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("listen on %s: address already in use: stop the other program or set http.listen", s.listen)
+		return nil, fmt.Errorf("listen on %s: %w: stop the other program or set http.listen", s.listen, ErrAddressInUse)
 	case errors.Is(err, syscall.EACCES):
 		return nil, fmt.Errorf("listen on %s: permission denied: set http.listen to a port of 1024 or above", s.listen)
 	default:

@@ -35,6 +35,8 @@ type Options struct {
 	BackoffMin, BackoffMax time.Duration
 	// MayWrite is asked before every request; while it is false, requests wait. Default: always.
 	MayWrite func() bool
+	// UnknownField is called when an index does not know a field of its rollup, before the documents are sent again. Default: nothing is done.
+	UnknownField func(ctx context.Context)
 	// Reject is told of each document that can never be accepted. Default: nobody.
 	Reject func(source []byte, err *elastic.Error)
 	Logger *slog.Logger
@@ -78,6 +80,9 @@ func New(client Bulker, opts Options) *Writer {
 	}
 	if opts.MayWrite == nil {
 		opts.MayWrite = func() bool { return true }
+	}
+	if opts.UnknownField == nil {
+		opts.UnknownField = func(context.Context) {}
 	}
 	if opts.Reject == nil {
 		opts.Reject = func([]byte, *elastic.Error) {}
@@ -168,15 +173,14 @@ func (w *Writer) send(ctx context.Context) {
 // deliver sends the items until each is written, rejected or cancelled, or the context ends.
 func (w *Writer) deliver(ctx context.Context, items []item) {
 	for attempt := 0; ; attempt++ {
-		items = live(items)
-		if len(items) == 0 {
+		if attempt > 0 && !pause(ctx, w.backoff(attempt)) {
+			return
+		}
+		if items = live(items); len(items) == 0 {
 			return
 		}
 		if attempt > 0 {
 			w.Stats.Retries.Add(int64(len(items)))
-			if !pause(ctx, w.backoff(attempt)) {
-				return
-			}
 		}
 		if !w.opts.MayWrite() {
 			w.fail(errors.New("the membership in the consumer group is not confirmed: writing waits for Kafka"))
@@ -188,6 +192,9 @@ func (w *Writer) deliver(ctx context.Context, items []item) {
 		}
 		w.fail(err)
 		var answer *elastic.Error
+		if errors.As(err, &answer) && answer.UnknownField() {
+			w.opts.UnknownField(ctx)
+		}
 		if errors.As(err, &answer) && answer.Status == http.StatusRequestEntityTooLarge && len(items) > 1 {
 			w.deliver(ctx, items[:len(items)/2])
 			items = items[len(items)/2:]
@@ -228,7 +235,7 @@ func (w *Writer) try(ctx context.Context, items []item) ([]item, error) {
 			w.Stats.Bytes.Add(int64(it.to - it.from))
 		case answer.Superseded():
 			w.Stats.Superseded.Add(1)
-		case answer.Permanent():
+		case answer.Permanent() && !answer.UnknownField():
 			w.Stats.Rejected.Add(1)
 			w.opts.Logger.Error("document rejected", "error", answer, "document", string(it.bytes()))
 			w.opts.Reject(it.bytes(), answer)
@@ -258,7 +265,7 @@ func (w *Writer) backoff(attempt int) time.Duration {
 	if limit > w.opts.BackoffMax || limit <= 0 {
 		limit = w.opts.BackoffMax
 	}
-	return limit/2 + rand.N(limit/2) //nolint:gosec // jitter is no secret
+	return limit/2 + rand.N(limit/2)
 }
 
 func pause(ctx context.Context, d time.Duration) bool {

@@ -69,7 +69,7 @@ func (s *session) run(t *testing.T, st *step) []string {
 	if !known {
 		t.Fatalf("line %d: there is no call %q", st.line, words[0])
 	}
-	lines, err := call(s, t, words[1:], body)
+	lines, err := call(t, s, words[1:], body)
 	if err != nil {
 		lines = []string{describeError(err)}
 	} else if len(lines) == 0 {
@@ -93,22 +93,22 @@ func describeError(err error) string {
 	return fmt.Sprintf("error %d %s", e.Status, kind)
 }
 
-type call func(s *session, t *testing.T, words []string, body []byte) ([]string, error)
+type call func(t *testing.T, s *session, words []string, body []byte) ([]string, error)
 
 var calls = map[string]call{
-	"template": func(s *session, t *testing.T, words []string, body []byte) ([]string, error) {
+	"template": func(t *testing.T, s *session, words []string, body []byte) ([]string, error) {
 		return nil, s.client.PutIndexTemplate(t.Context(), words[0], body)
 	},
-	"create": func(s *session, t *testing.T, words []string, body []byte) ([]string, error) {
+	"create": func(t *testing.T, s *session, words []string, body []byte) ([]string, error) {
 		return nil, s.client.CreateIndex(t.Context(), words[0], body)
 	},
-	"mapping": func(s *session, t *testing.T, words []string, body []byte) ([]string, error) {
+	"mapping": func(t *testing.T, s *session, words []string, body []byte) ([]string, error) {
 		return nil, s.client.PutMapping(t.Context(), words[0], body)
 	},
-	"refresh": func(s *session, t *testing.T, words []string, _ []byte) ([]string, error) {
+	"refresh": func(t *testing.T, s *session, words []string, _ []byte) ([]string, error) {
 		return nil, s.client.Refresh(t.Context(), words...)
 	},
-	"delete": func(s *session, t *testing.T, words []string, _ []byte) ([]string, error) {
+	"delete": func(t *testing.T, s *session, words []string, _ []byte) ([]string, error) {
 		return nil, s.client.DeleteIndex(t.Context(), words[0])
 	},
 	"bulk":    runBulk,
@@ -119,7 +119,7 @@ var calls = map[string]call{
 	"raw":     runRaw,
 }
 
-func runBulk(s *session, t *testing.T, _ []string, body []byte) ([]string, error) {
+func runBulk(t *testing.T, s *session, _ []string, body []byte) ([]string, error) {
 	response, err := s.client.Bulk(t.Context(), body)
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func runBulk(s *session, t *testing.T, _ []string, body []byte) ([]string, error
 	return lines, nil
 }
 
-func runSearch(s *session, t *testing.T, words []string, body []byte) ([]string, error) {
+func runSearch(t *testing.T, s *session, words []string, body []byte) ([]string, error) {
 	response, err := s.client.Search(t.Context(), elastic.SearchRequest{Indices: words, Body: body})
 	if err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func canonical(v any) string {
 }
 
 // runMultiSearch takes a line of index names and a line with the body for each search.
-func runMultiSearch(s *session, t *testing.T, _ []string, body []byte) ([]string, error) {
+func runMultiSearch(t *testing.T, s *session, _ []string, body []byte) ([]string, error) {
 	var requests []elastic.SearchRequest
 	lines := strings.Split(strings.TrimSpace(string(body)), "\n")
 	for i := 0; i+1 < len(lines); i += 2 {
@@ -243,7 +243,7 @@ func runMultiSearch(s *session, t *testing.T, _ []string, body []byte) ([]string
 	return out, nil
 }
 
-func runList(s *session, t *testing.T, words []string, _ []byte) ([]string, error) {
+func runList(t *testing.T, s *session, words []string, _ []byte) ([]string, error) {
 	indices, err := s.client.ListIndices(t.Context(), words[0])
 	if err != nil {
 		return nil, err
@@ -258,7 +258,7 @@ func runList(s *session, t *testing.T, words []string, _ []byte) ([]string, erro
 	return lines, nil
 }
 
-func runFields(s *session, t *testing.T, words []string, _ []byte) ([]string, error) {
+func runFields(t *testing.T, s *session, words []string, _ []byte) ([]string, error) {
 	caps, err := s.client.FieldCaps(t.Context(), words[0], words[1:]...)
 	if err != nil {
 		return nil, err
@@ -281,7 +281,7 @@ func runFields(s *session, t *testing.T, words []string, _ []byte) ([]string, er
 }
 
 // runRaw sends what the client would not.
-func runRaw(s *session, t *testing.T, words []string, body []byte) ([]string, error) {
+func runRaw(t *testing.T, s *session, words []string, body []byte) ([]string, error) {
 	if len(words) > 2 && words[2] == "unended" {
 		body = bytes.TrimRight(body, "\n")
 	}
@@ -294,7 +294,7 @@ func runRaw(s *session, t *testing.T, words []string, body []byte) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, err

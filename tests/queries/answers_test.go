@@ -14,9 +14,9 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
-	"github.com/tidemark/tidemark/pkg/search"
 	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/pkg/search"
 	"github.com/tidemark/tidemark/sidecar/embedded"
 	"github.com/tidemark/tidemark/tests/servers"
 )

@@ -12,9 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
-	"github.com/tidemark/tidemark/pkg/search"
 	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/pkg/search"
 	"github.com/tidemark/tidemark/tests/servers"
 )
 

@@ -135,15 +135,14 @@ func (e *Elasticsearch) prepare(ctx context.Context, java, home string, ports []
 	}
 	config := filepath.Join(e.dir, "config")
 	settings := map[string]string{
-		"cluster.name":                     "tidemark-tests",
-		"discovery.type":                   "single-node",
-		"network.host":                     "127.0.0.1",
-		"http.port":                        fmt.Sprint(ports[0]),
-		"transport.port":                   fmt.Sprint(ports[1]),
-		"path.data":                        filepath.Join(e.dir, "data"),
-		"path.logs":                        filepath.Join(e.dir, "logs"),
-		"xpack.security.enabled":           "false",
-		"action.destructive_requires_name": "false",
+		"cluster.name":           "tidemark-tests",
+		"discovery.type":         "single-node",
+		"network.host":           "127.0.0.1",
+		"http.port":              fmt.Sprint(ports[0]),
+		"transport.port":         fmt.Sprint(ports[1]),
+		"path.data":              filepath.Join(e.dir, "data"),
+		"path.logs":              filepath.Join(e.dir, "logs"),
+		"xpack.security.enabled": "false",
 		"cluster.routing.allocation.disk.threshold_enabled": "false",
 	}
 	if options.Secure {

@@ -41,7 +41,7 @@ export class TimeChart {
   #series = [];
   #data = [[]];
   #hidden = new Set();
-  #view = { range: 900000, now: 0, tidemark: null, interval: 10000 };
+  #view = { range: 300000, now: 0, tidemark: null, interval: 10000 };
   #drawnAt = 0;
 
   constructor(figure, { bars = false, fromZero = false, theme }) {

@@ -1,0 +1,162 @@
+package dashboards
+
+import (
+	"encoding/json"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tidemark/tidemark/pkg/query"
+)
+
+const (
+	schemaVersion = 42 // Grafana 12.2's
+	columns       = 24
+)
+
+func TestDashboardsSayWhatTheyAreAndLeadToEachOther(t *testing.T) {
+	uids := map[string]string{}
+	each(t, func(t *testing.T, d *dashboard) {
+		if other := uids[d.UID]; other != "" || !strings.HasPrefix(d.UID, "tidemark-") {
+			t.Errorf("uid is %q: one that begins with tidemark- and that %q does not have is wanted", d.UID, other)
+		}
+		uids[d.UID] = d.Title
+		if d.Title == "" || d.Description == "" {
+			t.Errorf("title %q, description %q: both are wanted", d.Title, d.Description)
+		}
+		if d.SchemaVersion != schemaVersion {
+			t.Errorf("schemaVersion is %d, want %d", d.SchemaVersion, schemaVersion)
+		}
+		if d.Refresh == "" || !strings.HasPrefix(d.Time.From, "now-") || d.Time.To != "now" {
+			t.Errorf("refresh %q, from %q to %q: a dashboard of the present is wanted", d.Refresh, d.Time.From, d.Time.To)
+		}
+		linked := false
+		for _, link := range d.Links {
+			linked = linked || link.Type == "dashboards" && slices.Contains(link.Tags, "tidemark")
+		}
+		if !linked || !slices.Contains(d.Tags, "tidemark") {
+			t.Error("the tag tidemark and the link to all dashboards that have it are wanted")
+		}
+	})
+}
+
+func TestPanelsAreExplainedAndHaveUnits(t *testing.T) {
+	each(t, func(t *testing.T, d *dashboard) {
+		ids, titles := map[int]bool{}, map[string]bool{}
+		for _, p := range d.Panels {
+			if ids[p.ID] || p.ID <= 0 {
+				t.Errorf("panel %q: id %d is not its own", p.Title, p.ID)
+			}
+			if titles[p.Title] || p.Title == "" {
+				t.Errorf("panel %d: title %q is not its own", p.ID, p.Title)
+			}
+			ids[p.ID], titles[p.Title] = true, true
+			if !strings.HasSuffix(p.Description, ".") || strings.TrimSuffix(p.Description, ".") == p.Title {
+				t.Errorf("panel %q: description %q: sentences that say more than the title are wanted", p.Title, p.Description)
+			}
+			if p.FieldConfig.Defaults.Unit == "" {
+				t.Errorf("panel %q has no unit", p.Title)
+			}
+			if len(p.Targets) == 0 {
+				t.Errorf("panel %q has no query", p.Title)
+			}
+		}
+	})
+}
+
+func TestPanelsFillTheGridWithoutOverlap(t *testing.T) {
+	type cell struct{ x, y int }
+	each(t, func(t *testing.T, d *dashboard) {
+		taken := map[cell]string{}
+		bottom := 0
+		for _, p := range d.Panels {
+			g := p.GridPos
+			if g.W <= 0 || g.H <= 0 || g.X < 0 || g.Y < 0 || g.X+g.W > columns {
+				t.Fatalf("panel %q: %+v is not a place within %d columns", p.Title, g, columns)
+			}
+			for x := g.X; x < g.X+g.W; x++ {
+				for y := g.Y; y < g.Y+g.H; y++ {
+					if other := taken[cell{x, y}]; other != "" {
+						t.Fatalf("panels %q and %q overlap", p.Title, other)
+					}
+					taken[cell{x, y}] = p.Title
+				}
+			}
+			bottom = max(bottom, g.Y+g.H)
+		}
+		if len(taken) != bottom*columns {
+			t.Errorf("the panels leave %d cells of the grid empty", bottom*columns-len(taken))
+		}
+	})
+}
+
+// A dashboard that names a data source by its uid works only where it was made.
+func TestOnlyTheVariableNamesTheDataSource(t *testing.T) {
+	want := reference{Type: readManifest(t).ID, UID: dataSourceVariable}
+	each(t, func(t *testing.T, d *dashboard) {
+		first := d.Templating.List[0]
+		var offered string
+		if err := json.Unmarshal(first.Query, &offered); err != nil || first.Type != "datasource" || offered != want.Type || dataSourceVariable != "${"+first.Name+"}" {
+			t.Errorf("the first variable is %q of type %q for %s: want the data source", first.Name, first.Type, first.Query)
+		}
+		for _, v := range d.Templating.List[1:] {
+			if v.Datasource != want {
+				t.Errorf("variable %q asks %+v", v.Name, v.Datasource)
+			}
+		}
+		for _, p := range d.Panels {
+			if p.Datasource != want {
+				t.Errorf("panel %q asks %+v", p.Title, p.Datasource)
+			}
+			for _, q := range p.decodeTargets(t) {
+				if q.Datasource != want {
+					t.Errorf("panel %q, query %s asks %+v", p.Title, q.RefID, q.Datasource)
+				}
+			}
+		}
+	})
+}
+
+func TestThePluginBringsEveryDashboard(t *testing.T) {
+	var included []string
+	for _, include := range readManifest(t).Includes {
+		if include.Type != "dashboard" {
+			continue
+		}
+		included = append(included, include.Path)
+		var d dashboard
+		readJSON(t, filepath.Join(root, filepath.FromSlash(include.Path)), &d)
+		if d.Title != include.Name {
+			t.Errorf("plugin.json calls %s %q, and the dashboard itself is called %q", include.Path, include.Name, d.Title)
+		}
+	}
+	each(t, func(t *testing.T, _ *dashboard) {
+		if file := path.Join("dashboards", path.Base(t.Name())+".json"); !slices.Contains(included, file) {
+			t.Errorf("plugin.json does not include %s", file)
+		}
+	})
+}
+
+func TestLogWritesShowsAFilebeatStream(t *testing.T) {
+	var d dashboard
+	readJSON(t, filepath.Join(root, "dashboards", "log-writes.json"), &d)
+	for _, want := range []query.Query{
+		{Stat: query.StatCount},
+		{Stat: query.StatBytes},
+		{Stat: query.StatCount, GroupBy: []string{"host", "path"}, Top: 10},
+		{Stat: query.StatAvg, Measure: "offset", GroupBy: []string{"path"}, Top: 10},
+		{Stat: query.StatMax, Measure: "offset", GroupBy: []string{"path"}, Top: 10},
+	} {
+		found := false
+		for _, p := range d.Panels {
+			found = found || p.Type == "timeseries" && slices.ContainsFunc(p.decodeTargets(t), func(q target) bool {
+				return q.Stat == want.Stat && q.Measure == want.Measure && q.Top == want.Top && slices.Equal(q.GroupBy, want.GroupBy)
+			})
+		}
+		if !found {
+			t.Errorf("no panel shows %s of %q by %v over time", want.Stat, want.Measure, want.GroupBy)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package dashboards
+
+import (
+	"bytes"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+func readYAML(t *testing.T, into any, elements ...string) {
+	t.Helper()
+	if err := yaml.NewDecoder(bytes.NewReader(read(t, elements...))).Decode(into); err != nil {
+		t.Fatalf("read %s: %v", filepath.Join(elements...), err)
+	}
+}
+
+func TestTheProvisionedDataSourceReadsWhatTheSidecarWrites(t *testing.T) {
+	var file struct {
+		APIVersion  int `yaml:"apiVersion"`
+		Datasources []struct {
+			Name, UID, Type, Access, URL string
+			JSONData                     struct {
+				IndexPrefix string `yaml:"indexPrefix"`
+			} `yaml:"jsonData"`
+		}
+	}
+	readYAML(t, &file, root, "provisioning", "datasources", "tidemark.yaml")
+	if file.APIVersion != 1 || len(file.Datasources) != 1 {
+		t.Fatalf("apiVersion %d with %d data sources", file.APIVersion, len(file.Datasources))
+	}
+	c, s := readSidecarConfig(t), file.Datasources[0]
+	if s.Name == "" || s.UID == "" || s.Type != readManifest(t).ID || s.Access != "proxy" {
+		t.Errorf("the data source is %+v", s)
+	}
+	if !slices.Contains(c.Elasticsearch.Addresses, s.URL) || s.JSONData.IndexPrefix != c.Elasticsearch.IndexPrefix {
+		t.Errorf("it reads %s, prefix %s, and the sidecar writes to %s, prefix %s", s.URL, s.JSONData.IndexPrefix, c.Elasticsearch.Addresses, c.Elasticsearch.IndexPrefix)
+	}
+}
+
+func TestTheDashboardsAreMountedWhereGrafanaLooksForThem(t *testing.T) {
+	var file struct {
+		APIVersion int `yaml:"apiVersion"`
+		Providers  []struct {
+			Name, Type string
+			Options    struct{ Path string }
+		}
+	}
+	readYAML(t, &file, root, "provisioning", "dashboards", "tidemark.yaml")
+	if file.APIVersion != 1 || len(file.Providers) != 1 || file.Providers[0].Type != "file" {
+		t.Fatalf("read %+v", file)
+	}
+	grafana := readCompose(t).Services["grafana"]
+	if at := grafana.mountOf("./dashboards"); at == "" || file.Providers[0].Options.Path != at {
+		t.Errorf("the provider reads %s, and the dashboards are mounted at %q", file.Providers[0].Options.Path, at)
+	}
+}
+
+func TestFilebeatFillsTheTopicThatTheSidecarReads(t *testing.T) {
+	var file struct {
+		Output struct {
+			Hosts []string
+			Topic string
+		} `yaml:"output.kafka"`
+	}
+	readYAML(t, &file, root, "provisioning", "filebeat", "filebeat.yml")
+	c := readSidecarConfig(t)
+	if !slices.Equal(file.Output.Hosts, c.Kafka.Brokers) {
+		t.Errorf("Filebeat writes to %s, and the sidecar reads from %s", file.Output.Hosts, c.Kafka.Brokers)
+	}
+	if !slices.Contains(c.Streams[0].Topics, file.Output.Topic) {
+		t.Errorf("Filebeat writes to topic %s, and the sidecar reads %s", file.Output.Topic, c.Streams[0].Topics)
+	}
+	if !slices.Contains(c.Streams[1].Topics, c.Collect.Topic) {
+		t.Errorf("the collector writes to topic %s, and the sidecar reads %s", c.Collect.Topic, c.Streams[1].Topics)
+	}
+}

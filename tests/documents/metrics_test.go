@@ -1,0 +1,92 @@
+package documents
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidemark/tidemark/sidecar/status"
+)
+
+// one is a sidecar with one partition of which everything is known.
+type one struct{}
+
+func (one) Snapshot() status.Snapshot {
+	at := int64(1000)
+	p := status.PartitionStatus{Partition: "topic/0", State: status.Reading, Watermark: &at, SealedThrough: &at, LastEventAt: &at}
+	return status.Snapshot{Streams: []status.StreamStatus{{Name: "s", Rollups: []status.RollupStatus{
+		{Name: "r", Tidemark: &at, Partitions: []status.PartitionStatus{p}},
+	}}}}
+}
+
+var (
+	sample     = regexp.MustCompile(`(?m)^(tidemark_\w+)(?:\{(.*)\})? `)
+	labelName  = regexp.MustCompile(`(\w+)="`)
+	metricName = regexp.MustCompile(`"(tidemark_\w+)"`)
+)
+
+// metrics gives the labels of every metric: those of sidecar/status by asking for them, and those that the command registers by its source.
+func metrics(t *testing.T) map[string][]string {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	status.NewServer(status.Options{Source: one{}}).Handler().ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	all := map[string][]string{}
+	for _, match := range sample.FindAllStringSubmatch(recorder.Body.String(), -1) {
+		var labels []string
+		for _, l := range labelName.FindAllStringSubmatch(match[2], -1) {
+			labels = append(labels, l[1])
+		}
+		slices.Sort(labels)
+		all[match[1]] = labels
+	}
+	sources, err := filepath.Glob(filepath.Join(root, "sidecar", "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range sources {
+		if strings.HasSuffix(source, "_test.go") {
+			continue
+		}
+		for _, match := range metricName.FindAllStringSubmatch(read(t, "sidecar/"+filepath.Base(source)), -1) {
+			all[match[1]] = nil
+		}
+	}
+	return all
+}
+
+func TestMetricsAreThoseThatExist(t *testing.T) {
+	documented := map[string][]string{}
+	for _, row := range rows(page(t, "docs/operating.md").section(t, "## Metrics")) {
+		names := spans(row[0])
+		if len(names) == 0 {
+			continue
+		}
+		before, _, _ := strings.Cut(row[1], ":") // what follows are a label's values
+		labels := spans(before)
+		slices.Sort(labels)
+		documented[names[0]] = labels
+	}
+	if diff := cmp.Diff(metrics(t), documented); diff != "" {
+		t.Errorf("docs/operating.md lists other metrics (-exist +listed):\n%s", diff)
+	}
+}
+
+func TestMetricsThatAreMentionedExist(t *testing.T) {
+	all := metrics(t)
+	mention := regexp.MustCompile(`\btidemark_\w+`)
+	for _, d := range documents(t) {
+		for _, text := range spans(d.prose) {
+			for _, name := range mention.FindAllString(text, -1) {
+				if _, exists := all[name]; !exists {
+					t.Errorf("%s mentions %s: there is no such metric", d.path, name)
+				}
+			}
+		}
+	}
+}
