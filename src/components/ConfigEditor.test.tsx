@@ -1,0 +1,123 @@
+import { type DataSourceSettings } from '@grafana/data';
+import { render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { useState } from 'react';
+import { type TidemarkOptions, type TidemarkSecureOptions } from '../types';
+import { ConfigEditor } from './ConfigEditor';
+
+type Settings = DataSourceSettings<TidemarkOptions, TidemarkSecureOptions>;
+
+function setUp(stored: Partial<Settings> = {}) {
+  const onOptionsChange = jest.fn<void, [Settings]>();
+  function Host() {
+    const [options, setOptions] = useState({
+      url: 'https://es.example:9200',
+      jsonData: {},
+      secureJsonFields: {},
+      readOnly: false,
+      ...stored,
+    } as Settings);
+    onOptionsChange.mockImplementation(setOptions);
+    return <ConfigEditor options={options} onOptionsChange={onOptionsChange} />;
+  }
+  render(<Host />);
+  return { changed: () => onOptionsChange.mock.lastCall?.[0] };
+}
+
+async function chooseMethod(name: string) {
+  await userEvent.click(screen.getByRole('combobox', { name: 'Authentication method' }));
+  await userEvent.click(await screen.findByText(name));
+}
+
+test('takes the address and the index prefix', async () => {
+  const { changed } = setUp({ url: '' });
+  await userEvent.type(screen.getByRole('textbox', { name: 'Data source connection URL' }), 'http://es:9200');
+  await userEvent.type(screen.getByRole('textbox', { name: 'Index prefix' }), 'team');
+  expect(changed()).toMatchObject({ url: 'http://es:9200', jsonData: { indexPrefix: 'team' } });
+  await userEvent.clear(screen.getByRole('textbox', { name: 'Index prefix' }));
+  expect(changed()?.jsonData.indexPrefix).toBeUndefined();
+});
+
+describe('authentication', () => {
+  test('by name and password', async () => {
+    const { changed } = setUp();
+    await chooseMethod('Basic authentication');
+    await userEvent.type(screen.getByPlaceholderText('User'), 'grafana');
+    await userEvent.type(screen.getByPlaceholderText('Password'), 'secret');
+    expect(changed()).toMatchObject({
+      basicAuth: true,
+      basicAuthUser: 'grafana',
+      jsonData: { authMethod: 'basic' },
+      secureJsonData: { basicAuthPassword: 'secret' },
+    });
+  });
+
+  test('by API key', async () => {
+    const { changed } = setUp({ basicAuth: true });
+    await chooseMethod('API key');
+    await userEvent.type(screen.getByPlaceholderText('Encoded API key'), 'a2V5');
+    expect(changed()).toMatchObject({
+      basicAuth: false,
+      jsonData: { authMethod: 'apiKey' },
+      secureJsonData: { apiKey: 'a2V5' },
+    });
+  });
+
+  test('by nothing', async () => {
+    const { changed } = setUp({ jsonData: { authMethod: 'apiKey' } });
+    await chooseMethod('No Authentication');
+    expect(changed()).toMatchObject({ basicAuth: false, jsonData: { authMethod: 'none' } });
+  });
+
+  test('of provisioned settings is recognised by basicAuth alone', () => {
+    setUp({ basicAuth: true, basicAuthUser: 'grafana' });
+    expect(screen.getByDisplayValue('grafana')).toBeInTheDocument();
+  });
+
+  test('an API key that is stored is not shown, and can be replaced', async () => {
+    const { changed } = setUp({ jsonData: { authMethod: 'apiKey' }, secureJsonFields: { apiKey: true } });
+    expect(screen.getByDisplayValue('configured')).toBeDisabled();
+    await userEvent.click(screen.getByRole('button', { name: 'Reset' }));
+    expect(changed()).toMatchObject({ secureJsonFields: { apiKey: false }, secureJsonData: { apiKey: '' } });
+    expect(screen.getByPlaceholderText('Encoded API key')).toBeEnabled();
+  });
+});
+
+describe('TLS', () => {
+  test('takes an own authority and a client certificate', async () => {
+    const { changed } = setUp();
+    await userEvent.click(screen.getByRole('checkbox', { name: /self-signed certificate/i }));
+    await userEvent.click(screen.getByRole('checkbox', { name: /TLS client authentication/i }));
+    expect(changed()).toMatchObject({ jsonData: { tlsAuthWithCACert: true, tlsAuth: true } });
+    const [authority] = screen.getAllByPlaceholderText(/BEGIN CERTIFICATE/);
+    await userEvent.type(authority!, 'PEM');
+    expect(changed()).toMatchObject({ secureJsonData: { tlsCACert: 'PEM' } });
+  });
+
+  test('warns where the certificate is not verified', async () => {
+    const { changed } = setUp();
+    expect(screen.queryByText(/certificate is not verified/)).not.toBeInTheDocument();
+    await userEvent.click(screen.getByRole('checkbox', { name: /skip TLS/i }));
+    expect(changed()).toMatchObject({ jsonData: { tlsSkipVerify: true } });
+    expect(screen.getByText(/certificate is not verified/)).toBeInTheDocument();
+  });
+});
+
+test.each<[string, Partial<Settings>, boolean]>([
+  ['a key over http', { url: 'http://es:9200', jsonData: { authMethod: 'apiKey' } }, true],
+  ['a key over https', { url: 'https://es:9200', jsonData: { authMethod: 'apiKey' } }, false],
+  ['a key to the same machine', { url: 'http://127.0.0.1:9200', jsonData: { authMethod: 'apiKey' } }, false],
+  ['nothing secret over http', { url: 'http://es:9200' }, false],
+])('%s is called unencrypted: %p', (_, stored, warned) => {
+  setUp(stored);
+  expect(screen.queryByText('The credentials are sent unencrypted') !== null).toBe(warned);
+});
+
+test('takes the time that a request may take', async () => {
+  const { changed } = setUp();
+  await userEvent.click(screen.getByRole('button', { name: /Additional settings/ }));
+  await userEvent.type(screen.getByRole('spinbutton', { name: /timeout/i }), '5');
+  expect(changed()).toMatchObject({ jsonData: { timeout: 5 } });
+  await userEvent.clear(screen.getByRole('spinbutton', { name: /timeout/i }));
+  expect(changed()?.jsonData.timeout).toBeUndefined();
+});

@@ -1,0 +1,125 @@
+import { type TimeRange } from '@grafana/data';
+import { Button, Combobox, MultiCombobox, Stack } from '@grafana/ui';
+import { useId } from 'react';
+import { type TidemarkDataSource } from '../datasource';
+import { useDimensionValues, variableOptions } from '../hooks/useDimensionValues';
+import { isRegex, OPERATORS, valueLabel, withOperator } from '../query';
+import { type Filter } from '../types';
+import { Clause, HiddenLabel } from './Clause';
+import { CommitInput } from './CommitInput';
+
+interface Props {
+  datasource: TidemarkDataSource;
+  rollup: string;
+  dimensions: string[];
+  filters: Filter[];
+  range?: TimeRange;
+  onChange: (filters: Filter[]) => void;
+}
+
+/** The conditions of a query: every one of them holds. */
+export function Filters({ filters, dimensions, onChange, ...context }: Props) {
+  const unused = dimensions.find((name) => !filters.some(({ dimension }) => dimension === name));
+  const add = () => onChange([...filters, { dimension: unused ?? dimensions[0] ?? '', op: '=', values: [] }]);
+  return (
+    <Stack direction="column" gap={1}>
+      {filters.map((filter, index) => (
+        <FilterRow
+          key={index}
+          {...context}
+          index={index}
+          filter={filter}
+          dimensions={dimensions}
+          onChange={(changed) => onChange(filters.map((other, at) => (at === index ? changed : other)))}
+          onRemove={() => onChange(filters.filter((_, at) => at !== index))}
+        />
+      ))}
+      <div>
+        <Button size="sm" variant="secondary" icon="plus" onClick={add} disabled={dimensions.length === 0}>
+          {filters.length === 0 ? 'Add a filter' : 'Add another filter'}
+        </Button>
+      </div>
+    </Stack>
+  );
+}
+
+interface FilterRowProps extends Omit<Props, 'filters' | 'onChange'> {
+  index: number;
+  filter: Filter;
+  onChange: (filter: Filter) => void;
+  onRemove: () => void;
+}
+
+function FilterRow({ datasource, rollup, dimensions, range, index, filter, onChange, onRemove }: FilterRowProps) {
+  const id = useId();
+  const loadValues = useDimensionValues(datasource, rollup, filter.dimension, range);
+  const number = index + 1;
+  return (
+    <Stack wrap="wrap" gap={0.5} alignItems="center">
+      <Clause
+        word={index === 0 ? 'where' : 'and'}
+        name={`dimension of filter ${number}`}
+        labelId={`${id}dimension-label`}
+        htmlFor={`${id}dimension`}
+        tooltip="Only events whose dimension fits. A filter without a value is left out, and so is one by a variable that is set to All."
+      >
+        <Combobox
+          id={`${id}dimension`}
+          aria-labelledby={`${id}dimension-label`}
+          placeholder="Choose a dimension"
+          options={[...dimensions.map((value) => ({ value, label: value })), ...variableOptions(datasource)]}
+          value={filter.dimension || null}
+          onChange={({ value }) => onChange({ dimension: value, op: filter.op, values: [] })}
+          width="auto"
+          minWidth={12}
+        />
+      </Clause>
+      <HiddenLabel id={`${id}op-label`} htmlFor={`${id}op`}>
+        operator of filter {number}
+      </HiddenLabel>
+      <Combobox
+        id={`${id}op`}
+        aria-labelledby={`${id}op-label`}
+        options={OPERATORS}
+        value={filter.op}
+        onChange={({ value }) => onChange(withOperator(filter, value))}
+        width={9}
+      />
+      <HiddenLabel id={`${id}values-label`} htmlFor={isRegex(filter.op) ? `${id}values` : undefined}>
+        {isRegex(filter.op) ? `expression of filter ${number}` : `values of filter ${number}`}
+      </HiddenLabel>
+      {isRegex(filter.op) ? (
+        <CommitInput
+          id={`${id}values`}
+          value={filter.values[0] ?? ''}
+          placeholder="web-[0-9]+"
+          minWidth={24}
+          maxWidth={80}
+          onCommit={(pattern) => onChange({ ...filter, values: pattern ? [pattern] : [] })}
+        />
+      ) : (
+        <MultiCombobox
+          aria-labelledby={`${id}values-label`}
+          key={`${rollup} ${filter.dimension}`}
+          placeholder="Choose values or type one"
+          options={loadValues}
+          value={filter.values.map((value) => ({ value, label: valueLabel(value) }))}
+          onChange={(options) => onChange({ ...filter, values: options.map(({ value }) => value) })}
+          createCustomValue
+          isClearable
+          width="auto"
+          minWidth={28}
+          maxWidth={80}
+        />
+      )}
+      <Button
+        variant="secondary"
+        fill="text"
+        icon="times"
+        tooltip="Remove this filter"
+        aria-label={`Remove filter ${number}`}
+        onClick={onRemove}
+      />
+    </Stack>
+  );
+}

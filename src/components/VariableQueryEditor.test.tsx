@@ -1,0 +1,51 @@
+import { act, render, screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { useState } from 'react';
+import { choices, choose, open } from '../test/choose';
+import { fakeDataSource } from '../test/fixtures';
+import { type TidemarkVariableQuery } from '../types';
+import { VariableQueryEditor } from './VariableQueryEditor';
+
+async function setUp(
+  stored: Partial<TidemarkVariableQuery> = {},
+  resources: Parameters<typeof fakeDataSource>[0] = {}
+) {
+  const { datasource } = fakeDataSource(resources);
+  const onChange = jest.fn<void, [TidemarkVariableQuery]>();
+  const onRunQuery = jest.fn<void, []>();
+  function Host() {
+    const [query, setQuery] = useState<TidemarkVariableQuery>({ refId: 'V', kind: 'values', ...stored });
+    onChange.mockImplementation(setQuery);
+    return <VariableQueryEditor datasource={datasource} query={query} onChange={onChange} onRunQuery={onRunQuery} />;
+  }
+  await act(() => Promise.resolve(render(<Host />)));
+  return { changed: () => onChange.mock.lastCall?.[0], onRunQuery };
+}
+
+test('lists the values of a dimension of a rollup', async () => {
+  const { changed, onRunQuery } = await setUp();
+  await choose(/^Rollup/, 'log_writes');
+  await choose(/^Dimension/, 'path');
+  await userEvent.type(screen.getByRole('textbox', { name: /^Containing/ }), 'log{Enter}');
+  expect(changed()).toEqual({ refId: 'V', kind: 'values', rollup: 'log_writes', dimension: 'path', search: 'log' });
+  expect(onRunQuery).toHaveBeenCalled();
+});
+
+test('offers the dimensions of the rollup that a variable stands for', async () => {
+  await setUp({ rollup: '$r' }, { variables: { r: { value: 'requests' } } });
+  await open(/^Dimension/);
+  await screen.findByRole('option', { name: 'host' });
+  expect(choices()).toEqual(['host', 'status', '$rDashboard variable']);
+});
+
+test('lists rollups, which need no further choice', async () => {
+  const { changed } = await setUp();
+  await choose(/^List/, /^Rollups/);
+  expect(changed()).toMatchObject({ kind: 'rollups' });
+  expect(screen.queryByRole('combobox', { name: /^Rollup/ })).not.toBeInTheDocument();
+});
+
+test('says why the rollups could not be loaded', async () => {
+  await setUp({}, { rollups: new Error('401 unauthorized') });
+  expect(await screen.findByText('401 unauthorized')).toBeInTheDocument();
+});

@@ -1,0 +1,4 @@
+/** Stands for what tests need not load: style sheets, and icons, which are fetched. */
+export default function stub() {
+  return null;
+}

@@ -1,0 +1,79 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import CopyPlugin from 'copy-webpack-plugin';
+
+const root = import.meta.dirname;
+const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+const { id } = JSON.parse(readFileSync(path.join(root, 'plugin.json'), 'utf8'));
+
+// Modules that Grafana itself provides at run time. react/jsx-runtime is not among them in Grafana 12.2, so it is bundled.
+const externals = [
+  'react',
+  'react-dom',
+  'react-router',
+  'react-router-dom',
+  'rxjs',
+  'rxjs/operators',
+  'lodash',
+  'moment',
+  'd3',
+  'prismjs',
+  'redux',
+  'react-redux',
+  'i18next',
+  '@emotion/css',
+  '@emotion/react',
+  /^@grafana\/(data|runtime|ui)(\/unstable)?$/,
+];
+
+const fillPlaceholders = (content) =>
+  content.toString().replaceAll('%VERSION%', version).replaceAll('%TODAY%', new Date().toISOString().slice(0, 10));
+
+export default (_env, { mode }) => ({
+  mode,
+  context: path.join(root, 'src'),
+  entry: { module: './module.ts' },
+  devtool: mode === 'production' ? 'source-map' : 'eval-source-map',
+  output: {
+    path: path.join(root, 'dist'),
+    filename: '[name].js',
+    library: { type: 'amd' },
+    publicPath: `public/plugins/${id}/`,
+    uniqueName: id,
+    // The backend's executables are built into the same folder.
+    clean: { keep: /^(gpx_|go_plugin_build_manifest)/ },
+  },
+  externals,
+  resolve: { extensions: ['.ts', '.tsx', '.mjs', '.js'] },
+  module: {
+    rules: [
+      {
+        test: /\.tsx?$/,
+        exclude: /node_modules/,
+        loader: 'swc-loader',
+        options: {
+          jsc: {
+            target: 'es2022',
+            parser: { syntax: 'typescript', tsx: true },
+            transform: { react: { runtime: 'automatic' } },
+          },
+        },
+      },
+    ],
+  },
+  plugins: [
+    new CopyPlugin({
+      patterns: [
+        { from: 'plugin.json', transform: fillPlaceholders },
+        { from: 'img', to: 'img', noErrorOnMissing: true },
+        ...['README.md', 'CHANGELOG.md', 'LICENSE'].map((file) => ({
+          from: path.join(root, file),
+          transform: fillPlaceholders,
+          noErrorOnMissing: true,
+        })),
+        { from: '*.json', context: path.join(root, 'dashboards'), to: 'dashboards', noErrorOnMissing: true },
+      ],
+    }),
+  ],
+  performance: { maxEntrypointSize: 400_000, maxAssetSize: 400_000, assetFilter: (name) => name.endsWith('.js') },
+});
