@@ -3,7 +3,6 @@ package dashboards
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,9 +69,6 @@ func (p *panel) decodeTargets(t *testing.T) []target {
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&all[i]); err != nil {
 			t.Fatalf("panel %q, query %d: %v", p.Title, i, err)
-		}
-		if _, err := decoder.Token(); err != io.EOF { //nolint:errorlint // json.Decoder gives io.EOF as it is
-			t.Fatalf("panel %q, query %d: something follows it: %v", p.Title, i, err)
 		}
 	}
 	return all
