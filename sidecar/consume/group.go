@@ -75,6 +75,9 @@ type Group struct {
 	client *kgo.Client
 	admin  *kadm.Client
 	lease  lease
+	// release ends the keeping of the lease.
+	release context.CancelFunc
+	keeping sync.WaitGroup
 
 	mu     sync.Mutex
 	owned  map[Key]Processor
@@ -83,7 +86,7 @@ type Group struct {
 	commit sync.Mutex // held while a commit is under way
 }
 
-// NewGroup prepares the membership; Run joins.
+// NewGroup prepares the membership; Run joins, and Close must be called in any case.
 func NewGroup(opts Options) (*Group, error) {
 	g := &Group{opts: opts, owned: map[Key]Processor{}, lease: lease{timeout: opts.Kafka.SessionTimeout}}
 	client, err := ClientOptions(opts.Kafka)
@@ -106,7 +109,6 @@ func NewGroup(opts Options) (*Group, error) {
 		kgo.AdjustFetchOffsetsFn(g.adjust),
 		kgo.OnPartitionsRevoked(g.revoked),
 		kgo.OnPartitionsLost(g.lost),
-		kgo.WithHooks(&g.lease),
 		kgo.WithLogger(kslog.New(slog.New(quiet{opts.Logger.Handler()}))),
 	)
 	if opts.Kafka.InstanceID != "" {
@@ -117,6 +119,9 @@ func NewGroup(opts Options) (*Group, error) {
 	}
 	g.admin = kadm.NewClient(g.client)
 	g.admin.SetTimeoutMillis(int32(adminTimeout.Milliseconds()))
+	ctx, cancel := context.WithCancel(context.Background())
+	g.release = cancel
+	g.keeping.Go(func() { g.lease.keep(ctx, g.client, opts.Kafka.Group, opts.Kafka.InstanceID) })
 	return g, nil
 }
 
@@ -397,6 +402,8 @@ func (g *Group) watchEnds(ctx context.Context) {
 
 // Close leaves the group, so that other members take over at once.
 func (g *Group) Close() {
+	g.release()
+	g.keeping.Wait()
 	g.lease.end()
 	g.client.CloseAllowingRebalance()
 }

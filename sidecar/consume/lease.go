@@ -1,30 +1,23 @@
 package consume
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// lease tells how long this process may assume that the group still counts it as a member: the time of the last heartbeat that was answered, plus the
-// session timeout. The time counts suspension.
+// joiningPause is how long a member that is not confirmed waits before it asks again.
+const joiningPause = 250 * time.Millisecond
+
+// lease tells how long this process may assume that the group counts it as a member: from when the last heartbeat was sent that the group answered
+// without an error, for the session timeout. The Kafka client's own heartbeats are not enough, since it does not tell of their answers.
 type lease struct {
 	timeout time.Duration
-	renewed atomic.Int64 // when the last answered heartbeat was sent, on the clock of sinceBoot, in nanoseconds; 0 before the first
-}
-
-var _ kgo.HookBrokerE2E = (*lease)(nil)
-
-// OnBrokerE2E renews the lease with every request that proves the membership.
-func (l *lease) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
-	switch kmsg.Key(key) {
-	case kmsg.Heartbeat, kmsg.SyncGroup:
-		if e2e.Err() == nil {
-			l.renewed.Store(int64(sinceBoot() - e2e.DurationE2E()))
-		}
-	}
+	renewed atomic.Int64 // on the clock of sinceBoot, in nanoseconds; 0 for never
 }
 
 func (l *lease) valid() bool {
@@ -34,3 +27,40 @@ func (l *lease) valid() bool {
 
 // end forgets the membership.
 func (l *lease) end() { l.renewed.Store(0) }
+
+// keep sends heartbeats until the context ends.
+func (l *lease) keep(ctx context.Context, client *kgo.Client, group, instanceID string) {
+	for {
+		if sent := sinceBoot(); heartbeat(ctx, client, group, instanceID, l.timeout) {
+			l.renewed.Store(int64(sent))
+		}
+		pause := l.timeout / 6
+		if !l.valid() {
+			pause = min(pause, joiningPause)
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// heartbeat reports whether the group confirms the membership. During a rebalance it does not.
+func heartbeat(ctx context.Context, client *kgo.Client, group, instanceID string, timeout time.Duration) bool {
+	member, generation := client.GroupMetadata()
+	if generation < 0 {
+		return false // not joined
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	request := kmsg.NewPtrHeartbeatRequest()
+	request.Group, request.Generation, request.MemberID = group, generation, member
+	if instanceID != "" {
+		request.InstanceID = &instanceID
+	}
+	response, err := request.RequestWith(ctx, client)
+	return err == nil && kerr.ErrorForCode(response.ErrorCode) == nil
+}
