@@ -171,8 +171,13 @@ func (c *catalog) publish(ctx context.Context) error {
 			doc := rollup.DefinitionProgress{
 				Kind: rollup.KindDefinition, Rollup: d.Name, Stream: s.Name, Definition: s.hashes[i], Since: now, UpdatedAt: now, Partitions: partitions, Spec: d,
 			}
-			if entry, ok := known.Rollup(d.Name); ok && entry.Definition == doc.Definition {
-				doc.Since = entry.Since
+			if entry, ok := known.Rollup(d.Name); ok {
+				if entry.Definition == doc.Definition {
+					doc.Since = entry.Since
+				}
+				if c.admin == nil {
+					doc.Partitions = entry.Partitions
+				}
 			}
 			if err := add(b, c.prefix, doc.ID(), now, doc); err != nil {
 				return err
@@ -193,6 +198,9 @@ func (c *catalog) publish(ctx context.Context) error {
 	return c.bulk(ctx, b)
 }
 
+// kafkaError is what Kafka, not Elasticsearch, failed with.
+type kafkaError struct{ error }
+
 // count lists the partitions of a stream's topics.
 func (c *catalog) count(ctx context.Context, s *stream) ([]string, error) {
 	partitions := []string{}
@@ -201,7 +209,7 @@ func (c *catalog) count(ctx context.Context, s *stream) ([]string, error) {
 	}
 	topics, err := c.admin.ListTopics(ctx, s.Topics...)
 	if err != nil {
-		return nil, fmt.Errorf("list the partitions of stream %q: %w", s.Name, err)
+		return nil, kafkaError{fmt.Errorf("list the partitions of stream %q: %w", s.Name, err)}
 	}
 	for _, topic := range s.Topics {
 		detail := topics[topic]
@@ -210,7 +218,7 @@ func (c *catalog) count(ctx context.Context, s *stream) ([]string, error) {
 			continue
 		}
 		if detail.Err != nil {
-			return nil, fmt.Errorf("list the partitions of topic %q: %w", topic, detail.Err)
+			return nil, kafkaError{fmt.Errorf("list the partitions of topic %q: %w", topic, detail.Err)}
 		}
 		for _, p := range detail.Partitions.Numbers() {
 			partitions = append(partitions, rollup.Partition{Topic: topic, Number: p}.String())

@@ -38,6 +38,9 @@ func newCollectCommand(logging *logOptions) *cobra.Command {
 			if c.Flags().Changed("period") {
 				cfg.Collect.Period = period
 			}
+			if cfg.Collect.Period < collect.MinPeriod {
+				return usageError{fmt.Errorf("--period %s: %s or more is allowed", period, collect.MinPeriod)}
+			}
 			return runCollect(c.Context(), cfg, slog.New(handler))
 		},
 	}

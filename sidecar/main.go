@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -44,7 +45,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &problems):
 		_, _ = fmt.Fprintln(stderr, problems)
 		return exitConfiguration
-	case errors.As(err, new(usageError)):
+	case errors.As(err, new(usageError)) || strings.HasPrefix(err.Error(), "unknown command"):
 		_, _ = fmt.Fprintf(stderr, "tidemark: %v\n", err)
 		return exitConfiguration
 	default:

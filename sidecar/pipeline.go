@@ -184,6 +184,7 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 	}
 	if state.TopicID != a.TopicID {
 		p.logger.Warn("the topic was deleted and made anew: it is read from its beginning")
+		p.commits = state.Commit // progress documents are ordered by it
 		return fresh(a.LogStart)
 	}
 	if state.Offset > a.LogEnd {

@@ -14,7 +14,7 @@ func newSetupCommand(logging *logOptions) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "setup --config FILE",
 		Short:   "Install the index templates in Elasticsearch",
-		Long:    "Installs an index template for each rollup, the progress index and the definitions. `tidemark run` does the same at its start; this is for clusters where\nonly an administrator may, and to see beforehand whether it works. Doing it again changes nothing.",
+		Long:    "Installs an index template for each rollup, the progress index and the definitions. `tidemark run` does the same at its start; this shows\nbeforehand whether it works. Doing it again changes nothing.",
 		Example: "  tidemark setup --config tidemark.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

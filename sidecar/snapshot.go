@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -15,7 +16,7 @@ var _ status.Source = (*pipeline)(nil)
 // Snapshot is the state of the pipeline, for /status and /metrics.
 func (pl *pipeline) Snapshot() status.Snapshot {
 	s := status.Snapshot{Version: version(), StartedAt: pl.started, Reasons: []string{}}
-	since, err := pl.group.Err()
+	since, err := pl.kafka()
 	s.Kafka = pl.component(since, err)
 	if err != nil {
 		s.Reasons = append(s.Reasons, "kafka: "+err.Error())
@@ -46,9 +47,17 @@ func (pl *pipeline) component(since time.Time, err error) status.Component {
 	return c
 }
 
+// kafka is what Kafka fails with.
+func (pl *pipeline) kafka() (time.Time, error) {
+	if since, err := pl.catalog.state(); errors.As(err, new(kafkaError)) {
+		return since, err
+	}
+	return pl.group.Err()
+}
+
 // elasticsearch is what keeps documents from being written.
 func (pl *pipeline) elasticsearch() (time.Time, error) {
-	if since, err := pl.catalog.state(); err != nil {
+	if since, err := pl.catalog.state(); err != nil && !errors.As(err, new(kafkaError)) {
 		return since, err
 	}
 	return pl.writer.Blocked()

@@ -125,6 +125,9 @@ func (c *Client) do(ctx context.Context, request esapi.Request, out any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if err := decoder.Decode(out); err != nil {
+		if len(body) > 0 && body[0] != '{' && body[0] != '[' {
+			return errors.New("what answers is not Elasticsearch: check the address")
+		}
 		return fmt.Errorf("read the answer of Elasticsearch: %w", err)
 	}
 	return nil

@@ -24,10 +24,9 @@ const (
 
 // healthDetails is the machine-readable part of a health check.
 type healthDetails struct {
-	Version        string         `json:"version,omitempty"`
-	IndexPrefix    string         `json:"indexPrefix,omitempty"`
-	Rollups        []rollupHealth `json:"rollups,omitempty"`
-	VerboseMessage string         `json:"verboseMessage,omitempty"`
+	Version     string         `json:"version,omitempty"`
+	IndexPrefix string         `json:"indexPrefix,omitempty"`
+	Rollups     []rollupHealth `json:"rollups,omitempty"`
 }
 
 type rollupHealth struct {
@@ -124,7 +123,6 @@ func freshness(entry *rollup.CatalogEntry, now time.Time) (rollupHealth, string)
 }
 
 func unhealthy(message string, details healthDetails) *backend.CheckHealthResult {
-	details.VerboseMessage = message
 	return &backend.CheckHealthResult{Status: backend.HealthStatusError, Message: message, JSONDetails: encode(details)}
 }
 

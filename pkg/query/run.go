@@ -62,7 +62,7 @@ func (r *run) series(ctx context.Context) ([]series, error) {
 	}
 	if left := ranked.total - len(ranked.keys); left > 0 {
 		if limited {
-			r.notify(data.NoticeSeverityWarning, "%s more series are left out: an answer has at most %d, and these are the largest by %s", thousands(int64(left)), keep, p.Stat)
+			r.notify(data.NoticeSeverityWarning, "%s more series left out: an answer has at most %d, and these are the largest by %s", thousands(int64(left)), keep, p.Stat)
 		} else {
 			r.notify(data.NoticeSeverityInfo, "top %d of %s series by %s over the whole range", keep, thousands(int64(ranked.total)), p.Stat)
 		}
@@ -96,7 +96,7 @@ func (r *run) ask(ctx context.Context, requests []Request) ([]Response, error) {
 func (r *run) lacking() string {
 	text := "a search timed out"
 	if r.failedShards > 0 {
-		text = strconv.Itoa(r.failedShards) + " shards failed"
+		text = "failed shards: " + strconv.Itoa(r.failedShards)
 		if r.shardFailure != "" {
 			text += ", the first with: " + cut(r.shardFailure, 300)
 		}
@@ -114,20 +114,28 @@ func (r *run) notifyAbout(all []series) {
 		r.notify(data.NoticeSeverityWarning, "values may be wrong, since the answer is not complete: %s", r.lacking())
 	}
 	if r.overflow > 0 {
-		r.notify(data.NoticeSeverityWarning, "%s events were over the rollup's max_keys and are in none of the series", thousands(int64(r.overflow)))
+		r.notify(data.NoticeSeverityWarning, "%s over the rollup's max_keys, in none of the series", events(int64(r.overflow)))
 	}
 	if r.late > 0 {
-		r.notify(data.NoticeSeverityInfo, "%s events came after their windows were sealed, and are included", thousands(int64(r.late)))
+		r.notify(data.NoticeSeverityInfo, "%s included that came after their window was sealed", events(int64(r.late)))
 	}
 	if len(all) == 0 {
 		return
 	}
 	switch {
+	case p.Read == ReadSealed: // nothing after the tidemark is shown
 	case !p.sealed:
 		r.notify(data.NoticeSeverityInfo, "nothing of the rollup is sealed yet: values may still grow")
 	case p.tidemark < p.to:
 		r.notify(data.NoticeSeverityInfo, "the last %s are not sealed yet: values after %s may still grow", seconds(p.to-max(p.tidemark, p.start)), instant(p.tidemark))
 	}
+}
+
+func events(n int64) string {
+	if n == 1 {
+		return "1 event"
+	}
+	return thousands(n) + " events"
 }
 
 // whyNothing tells why a sealed read has no bucket to show.

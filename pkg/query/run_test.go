@@ -120,13 +120,13 @@ func TestNoticesTellWhatTheAnswerLacks(t *testing.T) {
 		want   string
 	}{
 		{"top", Query{GroupBy: []string{"host"}, Top: 2}, nil, s.search, "top 2 of 5 series by count over the whole range"},
-		{"the limit of series", Query{GroupBy: []string{"host"}}, func(in *Input) { in.Limits.Series = 3 }, s.search, "2 more series are left out: an answer has at most 3"},
-		{"the limit of points", Query{GroupBy: []string{"host"}}, func(in *Input) { in.Limits.Points = 12 }, s.search, "4 more series are left out: an answer has at most 1"},
+		{"the limit of series", Query{GroupBy: []string{"host"}}, func(in *Input) { in.Limits.Series = 3 }, s.search, "2 more series left out: an answer has at most 3"},
+		{"the limit of points", Query{GroupBy: []string{"host"}}, func(in *Input) { in.Limits.Points = 12 }, s.search, "4 more series left out: an answer has at most 1"},
 		{"not sealed", Query{}, nil, s.search, "the last 20 s are not sealed yet: values after 1970-01-01T00:01:40Z may still grow"},
 		{"never sealed", Query{}, func(in *Input) { in.Rollup.Progress = nil }, s.search, "nothing of the rollup is sealed yet"},
-		{"late", Query{GroupBy: []string{"host"}}, nil, s.search, "3 events came after their windows were sealed, and are included"},
-		{"overflow", Query{GroupBy: []string{"host"}}, nil, s.search, "1,234 events were over the rollup's max_keys"},
-		{"failed shards", Query{}, nil, partial, "not complete: 2 shards failed, the first with: disk on fire"},
+		{"late", Query{GroupBy: []string{"host"}}, nil, s.search, "3 events included that came after their window was sealed"},
+		{"overflow", Query{GroupBy: []string{"host"}}, nil, s.search, "1,234 events over the rollup's max_keys"},
+		{"failed shards", Query{}, nil, partial, "not complete: failed shards: 2, the first with: disk on fire"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := testInput(c.query)

@@ -3,6 +3,7 @@ package aggregate
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -73,6 +74,7 @@ func (r RollupState) Ledger() rollup.Ledger {
 const (
 	stateMagic   = "tm"
 	stateVersion = 1
+	hashBytes    = 8 // of a definition
 )
 
 // ErrForeignState is the error for metadata that Tidemark did not write, and for none at all.
@@ -80,6 +82,15 @@ var ErrForeignState = errors.New("the committed offset carries no state of tidem
 
 // ErrNewerState is the error for metadata that a newer release wrote.
 var ErrNewerState = errors.New("the committed state was written by a newer release of tidemark")
+
+// counters are the numbers that a state keeps of a rollup; what was consumed is their sum.
+func (r *RollupState) counters() []*int64 {
+	l := &r.Counted
+	return []*int64{
+		&l.OnTime, &l.Late, &l.Overflowed, &l.Filtered, &l.Undecodable, &l.Quarantined,
+		&r.Rejected.OnTime, &r.Rejected.Late, &r.Rejected.Overflowed,
+	}
+}
 
 // Encode gives the state as a commit's metadata, except for Offset, which the commit itself holds. It fails where the result would be larger than
 // MaxStateBytes.
@@ -95,18 +106,18 @@ func (s *State) Encode() (string, error) {
 		b = binary.AppendVarint(b, n)
 	}
 	for _, r := range s.Rollups {
-		b = binary.AppendVarint(b, int64(len(r.Definition)))
-		b = append(b, r.Definition...)
-		for _, n := range r.Counted.Counters() {
-			b = binary.AppendVarint(b, n)
+		hash, err := hex.DecodeString(r.Definition)
+		if err != nil || len(hash) != hashBytes {
+			return "", fmt.Errorf("encode a state: %q is no definition's hash", r.Definition)
 		}
-		for _, n := range []int64{r.Rejected.OnTime, r.Rejected.Late, r.Rejected.Overflowed} {
-			b = binary.AppendVarint(b, n)
+		b = append(b, hash...)
+		for _, n := range r.counters() {
+			b = binary.AppendVarint(b, *n)
 		}
 	}
 	text := base64.RawStdEncoding.EncodeToString(b)
 	if len(text) > MaxStateBytes {
-		return "", fmt.Errorf("the state of %d rollups takes %d bytes, at most %d fit into a Kafka commit: split the stream's rollups over several configurations", len(s.Rollups), len(text), MaxStateBytes)
+		return "", fmt.Errorf("the state of %d rollups takes %d bytes, at most %d fit into a Kafka commit", len(s.Rollups), len(text), MaxStateBytes)
 	}
 	return text, nil
 }
@@ -134,14 +145,12 @@ func DecodeState(offset int64, metadata string) (State, error) {
 	}
 	for range count {
 		var rs RollupState
-		rs.Definition = string(r.bytes(int(r.varint())))
-		l := &rs.Counted
-		for _, n := range []*int64{
-			&l.Consumed, &l.OnTime, &l.Late, &l.Overflowed, &l.Filtered, &l.Undecodable, &l.Quarantined, &l.Rejected,
-			&rs.Rejected.OnTime, &rs.Rejected.Late, &rs.Rejected.Overflowed,
-		} {
+		rs.Definition = hex.EncodeToString(r.bytes(hashBytes))
+		for _, n := range rs.counters() {
 			*n = r.varint()
 		}
+		l := &rs.Counted
+		l.Consumed = l.Documented() + l.Filtered + l.Undecodable + l.Quarantined
 		if r.failed {
 			return State{}, ErrForeignState
 		}

@@ -19,6 +19,7 @@ const (
 	MaxStreams       = 200
 	MaxTopics        = 1000 // of one stream
 	MaxRollups       = 1000 // of all streams
+	MaxStreamRollups = 40   // of one stream: their ledgers fit into a Kafka commit's metadata
 	MaxFields        = 64   // dimensions, measures, conditions or distinct counts of one rollup
 	MaxGroupings     = 64
 	MaxTiers         = 16
@@ -131,6 +132,7 @@ func (v *validator) streams(c *Config) {
 		for k, topic := range s.Topics {
 			v.unique(topics, "topic", topic, fmt.Sprintf("%s.topics[%d]", path, k))
 		}
+		v.count(path+".rollups", len(s.Rollups), 0, MaxStreamRollups)
 		for k := range s.Rollups {
 			v.unique(rollups, "name", s.Rollups[k].Name, fmt.Sprintf("%s.rollups[%d].name", path, k))
 		}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tidemark/tidemark/sidecar/aggregate"
+	"github.com/tidemark/tidemark/sidecar/config"
+)
+
+func TestCommandLineSaysWhatIsWrong(t *testing.T) {
+	folder := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	const stream = "streams:\n  - name: s\n    topics: [t]\n    rollups:\n      - {name: r, where: %}\n"
+	good := file("good.yaml", strings.ReplaceAll(stream, "%", `'level == "error"'`))
+	broken := file("broken.yaml", strings.ReplaceAll(stream, "%", `'level ==='`))
+	unknown := file("unknown.yaml", "kafka: {broker: x}\n")
+	empty := file("empty.yaml", "")
+	events := file("events.ndjson", `{"@timestamp":"2026-01-01T00:00:00Z","level":"error"}`+"\n{")
+	for _, test := range []struct {
+		args   string
+		status int
+		says   string
+	}{
+		{"version", 0, "tidemark dev"},
+		{"--help", 0, "Available Commands"},
+		{"run --help", 0, "consumer group"},
+		{"demo --help", 0, "--data"},
+		{"fly", 2, `unknown command "fly"`},
+		{"run", 2, "--config is missing"},
+		{"run --confg x", 2, "unknown flag: --confg"},
+		{"run --config " + filepath.Join(folder, "none.yaml"), 1, "no such file"},
+		{"run --config " + folder, 1, "is a directory"},
+		{"run --config " + empty, 1, "no stream is configured"},
+		{"run --config " + good + " --log-level loud", 2, "debug, info, warn and error are allowed"},
+		{"run --config " + good + " --log-format xml", 2, "text and json are allowed"},
+		{"validate", 2, "accepts 1 arg"},
+		{"validate " + good, 0, "valid: 1 streams, 1 rollups"},
+		{"validate " + broken, 2, broken + ":5:"},
+		{"validate " + unknown, 2, unknown + ":1:"},
+		{"validate " + good + " --events " + events, 0, "consumed 2 = on_time 1 + late 0 + overflowed 0 + filtered 0 + undecodable 1"},
+		{"validate " + good + " --events " + filepath.Join(folder, "none"), 1, "no such file"},
+		{"validate " + good + " --events " + events + " --stream other", 2, `only ["s"]`},
+		{"demo --period 1ms", 2, "100ms or more is allowed"},
+		{"demo --duration -1s", 2, "cannot be negative"},
+		{"demo extra", 2, "unknown command"},
+		{"collect --config " + good + " --period 1ms", 2, "100ms or more"},
+	} {
+		t.Run(strings.ReplaceAll(test.args, folder, "."), func(t *testing.T) {
+			var out bytes.Buffer
+			code := execute(t.Context(), strings.Fields(test.args), &out, &out)
+			if code != test.status || !strings.Contains(out.String(), test.says) {
+				t.Errorf("exit status %d, want %d with %q:\n%s", code, test.status, test.says, &out)
+			}
+		})
+	}
+}
+
+// TestStateOfTheLargestStreamFitsIntoACommit has every counter at a trillion.
+func TestStateOfTheLargestStreamFitsIntoACommit(t *testing.T) {
+	const trillion = 1_000_000_000_000
+	s := aggregate.State{Offset: trillion, Watermark: 4 * trillion, SealedThrough: 4 * trillion, End: trillion, Commit: trillion}
+	for range config.MaxStreamRollups {
+		r := aggregate.RollupState{Definition: "0123456789abcdef"}
+		l := &r.Counted
+		l.OnTime, l.Late, l.Overflowed, l.Filtered, l.Undecodable, l.Quarantined = trillion, trillion, trillion, trillion, trillion, trillion
+		s.Rollups = append(s.Rollups, r)
+	}
+	if _, err := s.Encode(); err != nil {
+		t.Error(err)
+	}
+}
