@@ -24,6 +24,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 	good := file("good.yaml", strings.ReplaceAll(stream, "%", `'level == "error"'`))
 	broken := file("broken.yaml", strings.ReplaceAll(stream, "%", `'level ==='`))
 	unknown := file("unknown.yaml", "kafka: {broker: x}\n")
+	bare := file("bare.yaml", "streams:\n  - name: s\n    topics: [t]\n")
 	empty := file("empty.yaml", "")
 	events := file("events.ndjson", `{"@timestamp":"2026-01-01T00:00:00Z","level":"error"}`+"\n{")
 	for _, test := range []struct {
@@ -46,6 +47,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"validate", 2, "accepts 1 arg"},
 		{"validate " + good, 0, "valid: 1 streams, 1 rollups"},
 		{"validate " + broken, 2, broken + ":5:"},
+		{"validate " + bare, 2, "the stream has no rollups"},
 		{"validate " + unknown, 2, unknown + ":1:"},
 		{"validate " + good + " --events " + events, 0, "consumed 2 = on_time 1 + late 0 + overflowed 0 + filtered 0 + undecodable 1"},
 		{"validate " + good + " --events " + filepath.Join(folder, "none"), 1, "no such file"},

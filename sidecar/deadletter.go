@@ -48,8 +48,8 @@ func (d *deadLetters) ensureTopic(ctx context.Context) {
 	}
 }
 
-// record keeps an event.
-func (d *deadLetters) record(id rollup.Partition, r *kgo.Record, reason string) {
+// record keeps an event. It waits while too many are under way, until the context ends; then the event is not kept, and not committed either.
+func (d *deadLetters) record(ctx context.Context, id rollup.Partition, r *kgo.Record, reason string) {
 	if d.topic == "" {
 		return
 	}
@@ -59,7 +59,7 @@ func (d *deadLetters) record(id rollup.Partition, r *kgo.Record, reason string) 
 		{Key: "partition", Value: strconv.AppendInt(nil, int64(id.Number), 10)},
 		{Key: "offset", Value: strconv.AppendInt(nil, r.Offset, 10)},
 	}
-	d.produce(&kgo.Record{Topic: d.topic, Key: r.Key, Value: r.Value, Headers: append(headers, r.Headers...)})
+	d.produce(ctx, &kgo.Record{Topic: d.topic, Key: r.Key, Value: r.Value, Headers: append(headers, r.Headers...)})
 }
 
 // document keeps a rollup document that Elasticsearch can never accept.
@@ -67,15 +67,15 @@ func (d *deadLetters) document(source []byte, err *elastic.Error) {
 	if d.topic == "" {
 		return
 	}
-	d.produce(&kgo.Record{Topic: d.topic, Value: source, Headers: []kgo.RecordHeader{
+	d.produce(context.Background(), &kgo.Record{Topic: d.topic, Value: source, Headers: []kgo.RecordHeader{
 		{Key: "reason", Value: []byte("rejected by elasticsearch: " + err.Error())},
 	}})
 }
 
-func (d *deadLetters) produce(r *kgo.Record) {
+func (d *deadLetters) produce(ctx context.Context, r *kgo.Record) {
 	d.count.Add(1)
-	d.client.Produce(context.Background(), r, func(_ *kgo.Record, err error) {
-		if err == nil {
+	d.client.Produce(ctx, r, func(_ *kgo.Record, err error) {
+		if err == nil || ctx.Err() != nil {
 			return
 		}
 		d.failed.Add(1)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -90,7 +91,7 @@ type services interface {
 	// commitSoon wakes the committer.
 	commitSoon()
 	// deadLetter keeps an event that cannot be counted.
-	deadLetter(id rollup.Partition, r *kgo.Record, reason string)
+	deadLetter(ctx context.Context, id rollup.Partition, r *kgo.Record, reason string)
 	// pause stops or resumes the fetching of a partition.
 	pause(key consume.Key, paused bool)
 	// holdOff is how long an owner waits until no earlier one can be sending.
@@ -219,7 +220,10 @@ func (p *partition) reading(ctx context.Context) state {
 			return p.draining
 		case len(records) > 0:
 			p.newEvent = time.Now()
-			p.aggregate(records)
+			if err := p.aggregate(ctx, records); err != nil {
+				p.fail(err)
+				return p.refused
+			}
 			if !p.write(ctx, p.engine.Close()) {
 				return nil
 			}
@@ -317,8 +321,11 @@ func beforeOffset(records []*kgo.Record, offset int64) int {
 	return len(records)
 }
 
-func (p *partition) aggregate(records []*kgo.Record) {
+func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error {
 	for _, r := range records {
+		if next := p.engine.Position(); r.Offset < next {
+			return fmt.Errorf("kafka handed out offset %d where %d comes next: the topic was deleted and made anew, or lost records; restart the sidecar to begin with what it holds", r.Offset, next)
+		}
 		if r.Attrs.IsControl() {
 			p.engine.Skip(r.Offset + 1)
 			continue
@@ -328,9 +335,10 @@ func (p *partition) aggregate(records []*kgo.Record) {
 			timestamp = r.Timestamp.UnixMilli()
 		}
 		if outcome := p.engine.Add(aggregate.Record{Offset: r.Offset, Timestamp: timestamp, Value: r.Value}); outcome.Bad() {
-			p.services.deadLetter(p.id, r, outcome.Reason)
+			p.services.deadLetter(ctx, p.id, r, outcome.Reason)
 		}
 	}
+	return nil
 }
 
 // write submits the documents of closed windows. It is false where the work ended meanwhile.

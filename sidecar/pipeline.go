@@ -84,7 +84,7 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 	if len(topics) == 0 {
 		return nil, errors.New("no stream is configured: add one under streams")
 	}
-	pl.group, err = consume.NewGroup(consume.Options{Kafka: cfg.Kafka, Topics: topics, Open: pl.open, Refuse: pl.refuse, Logger: logger})
+	pl.group, err = consume.NewGroup(consume.Options{Kafka: cfg.Kafka, Topics: topics, Open: pl.open, Refuse: pl.refuse, Forget: pl.forget, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -193,6 +193,7 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 	if state.Offset < a.LogStart {
 		p.logger.Warn("kafka deleted records before they were read", "records", a.LogStart-state.Offset, "from", state.Offset, "to", a.LogStart)
 		p.deleted = a.LogStart - state.Offset
+		state.Offset = a.LogStart
 	}
 	p.safe = state.Released
 	p.done, p.commits, p.lineage = &state, state.Commit, state.Lineage
@@ -205,6 +206,13 @@ func (pl *pipeline) refuse(id rollup.Partition, err error) {
 	key := consume.Key{Topic: id.Topic, Partition: id.Number}
 	delete(pl.partitions, key)
 	pl.refused[key] = refusal{id, err}
+}
+
+// forget drops a partition that was refused and is another member's now.
+func (pl *pipeline) forget(key consume.Key) {
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	delete(pl.refused, key)
 }
 
 // gone forgets a partition whose work ended.
@@ -229,8 +237,8 @@ func wakeUp(c chan struct{}) {
 	}
 }
 
-func (pl *pipeline) deadLetter(id rollup.Partition, r *kgo.Record, reason string) {
-	pl.letters.record(id, r, reason)
+func (pl *pipeline) deadLetter(ctx context.Context, id rollup.Partition, r *kgo.Record, reason string) {
+	pl.letters.record(ctx, id, r, reason)
 }
 
 func (pl *pipeline) pause(key consume.Key, paused bool) { pl.group.Pause(key, paused) }

@@ -27,6 +27,9 @@ func compileProblems(cfg *config.Config) config.Problems {
 	var problems config.Problems
 	for i, s := range cfg.Streams {
 		path := fmt.Sprintf("streams[%d]", i)
+		if len(s.Rollups) == 0 {
+			problems = append(problems, cfg.Problem(path+".rollups", "the stream has no rollups: at least one is needed"))
+		}
 		schema := event.NewSchema()
 		for _, d := range s.Definitions() {
 			if _, err := aggregate.CompileRollup(d, schema); err != nil {

@@ -58,8 +58,9 @@ type Options struct {
 	Kafka  config.Kafka
 	Topics []string
 	Open   OpenFunc
-	// Refuse is told of partitions that Open did not begin.
+	// Refuse is told of partitions that Open did not begin, and Forget when such a partition is given up.
 	Refuse func(rollup.Partition, error)
+	Forget func(Key)
 	Logger *slog.Logger
 }
 
@@ -79,16 +80,16 @@ type Group struct {
 	release context.CancelFunc
 	keeping sync.WaitGroup
 
-	mu     sync.Mutex
-	owned  map[Key]Processor
-	err    error
-	since  time.Time
-	commit sync.Mutex // held while a commit is under way
+	mu       sync.Mutex
+	owned    map[Key]Processor
+	failures map[operation]failure
+	since    time.Time  // when failures became empty, or was not any more
+	commit   sync.Mutex // held while a commit is under way
 }
 
 // NewGroup prepares the membership; Run joins, and Close must be called in any case.
 func NewGroup(opts Options) (*Group, error) {
-	g := &Group{opts: opts, owned: map[Key]Processor{}, lease: lease{timeout: opts.Kafka.SessionTimeout}}
+	g := &Group{opts: opts, owned: map[Key]Processor{}, failures: map[operation]failure{}, lease: lease{timeout: opts.Kafka.SessionTimeout}}
 	client, err := ClientOptions(opts.Kafka)
 	if err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func (g *Group) dispatch(fetches kgo.Fetches) {
 		if errors.Is(err, context.Canceled) {
 			return
 		}
-		g.failed(fmt.Errorf("read %s/%d: %w", topic, partition, err))
+		g.note(fetching, fmt.Errorf("read %s/%d: %w", topic, partition, err))
 	})
 	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 		if len(p.Records) == 0 {
@@ -168,8 +169,8 @@ func (g *Group) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Off
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	assignments, err := g.describe(ctx, offsets)
+	g.note(assigning, err)
 	if err != nil {
-		g.failed(err)
 		return nil, err
 	}
 	for _, a := range assignments {
@@ -266,6 +267,8 @@ func (g *Group) revoked(_ context.Context, _ *kgo.Client, partitions map[string]
 			if p := g.owned[key]; p != nil {
 				delete(g.owned, key)
 				stopping.Go(p.Stop)
+			} else {
+				stopping.Go(func() { g.opts.Forget(key) })
 			}
 		}
 	}
@@ -354,7 +357,7 @@ func (g *Group) Commit(ctx context.Context, commits []Commit) (failed map[Key]er
 	if err != nil {
 		err = fmt.Errorf("commit offsets: %w", err)
 	}
-	g.failed(err)
+	g.note(committing, err)
 	return failed, err
 }
 
@@ -377,6 +380,7 @@ func (g *Group) watchEnds(ctx context.Context) {
 		}
 		g.mu.Unlock()
 		if len(owned) == 0 {
+			g.note(asking, g.ping(ctx))
 			continue
 		}
 		names := make([]string, 0, len(topics))
@@ -388,10 +392,10 @@ func (g *Group) watchEnds(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			g.failed(fmt.Errorf("find where the logs end: %w", err))
+			g.note(asking, fmt.Errorf("find where the logs end: %w", err))
 			continue
 		}
-		g.failed(nil)
+		g.note(asking, nil)
 		for key, p := range owned {
 			if end, ok := ends.Lookup(key.Topic, key.Partition); ok && end.Err == nil {
 				p.EndOffset(end.Offset)
@@ -400,31 +404,20 @@ func (g *Group) watchEnds(ctx context.Context) {
 	}
 }
 
+// ping asks whether a broker answers, for a member without partitions.
+func (g *Group) ping(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
+	if err := g.client.Ping(limited); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("reach a broker of %q: %w", g.opts.Kafka.Brokers, err)
+	}
+	return nil
+}
+
 // Close leaves the group, so that other members take over at once.
 func (g *Group) Close() {
 	g.release()
 	g.keeping.Wait()
 	g.lease.end()
 	g.client.CloseAllowingRebalance()
-}
-
-func (g *Group) failed(err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if (err == nil) != (g.err == nil) {
-		g.since = time.Now()
-		if err != nil {
-			g.opts.Logger.Warn("kafka does not answer as it should", "error", err)
-		} else {
-			g.opts.Logger.Info("kafka answers again")
-		}
-	}
-	g.err = err
-}
-
-// Err is what Kafka failed with last, and since when; nil where it answers.
-func (g *Group) Err() (time.Time, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.since, g.err
 }

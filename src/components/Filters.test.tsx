@@ -95,6 +95,16 @@ describe('values', () => {
     expect(changed()).toEqual([{ ...byHost, values: ['host001', 'web-$zone'] }]);
   });
 
+  test('leave no text of a search behind, when its menu is closed with Escape', async () => {
+    const { changed } = setUp([byHost], { values: { values: [], truncated: false } });
+    await userEvent.type(await open('values of filter 1'), 'web');
+    await userEvent.click(await screen.findByRole('option', { name: /web/ }));
+    await userEvent.keyboard('{Escape}');
+    await userEvent.click(document.body);
+    expect(screen.getByRole('combobox', { name: 'values of filter 1' })).toHaveValue('');
+    expect(changed()).toEqual([{ ...byHost, values: ['host001', 'web'] }]);
+  });
+
   test('include the variables of the dashboard', async () => {
     setUp([byHost], { values, variables: { host: { value: 'a' } } });
     await open('values of filter 1');

@@ -1,5 +1,5 @@
 import { type TimeRange } from '@grafana/data';
-import { Button, Combobox, MultiCombobox, Stack } from '@grafana/ui';
+import { Button, Combobox, Stack } from '@grafana/ui';
 import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { useDimensionValues, variableOptions } from '../hooks/useDimensionValues';
@@ -7,6 +7,7 @@ import { isRegex, OPERATORS, valueLabel, withOperator } from '../query';
 import { type Filter } from '../types';
 import { Clause, HiddenLabel } from './Clause';
 import { CommitInput } from './CommitInput';
+import { PillsField } from './PillsField';
 
 interface Props {
   datasource: TidemarkDataSource;
@@ -98,18 +99,16 @@ function FilterRow({ datasource, rollup, dimensions, range, index, filter, onCha
           onCommit={(pattern) => onChange({ ...filter, values: pattern ? [pattern] : [] })}
         />
       ) : (
-        <MultiCombobox
-          aria-labelledby={`${id}values-label`}
+        <PillsField
           key={`${rollup} ${filter.dimension}`}
+          labelId={`${id}values-label`}
           placeholder="Choose values or type one"
           options={loadValues}
           value={filter.values.map((value) => ({ value, label: valueLabel(value) }))}
-          onChange={(options) => onChange({ ...filter, values: options.map(({ value }) => value) })}
+          onChange={(values) => onChange({ ...filter, values })}
           createCustomValue
-          isClearable
-          width="auto"
           minWidth={28}
-          maxWidth={80}
+          maxWidth={64}
         />
       )}
       <Button

@@ -149,6 +149,16 @@ describe('the rest of the sentence', () => {
   });
 });
 
+test.each<[Partial<TidemarkQuery>, string]>([
+  [{ groupBy: [] }, 'count'],
+  [{ stat: 'avg', measure: 'offset', groupBy: ['path'] }, 'avg offset <path>'],
+  [{ stat: 'max', measure: 'offset', groupBy: ['host', 'path'] }, 'max offset {host="…", path="…"}'],
+  [{ groupBy: ['$by'] }, 'count {$by="…"}'],
+])('an empty legend shows what Grafana names the series of %j', async (stored, name) => {
+  await setUp(stored);
+  expect(screen.getByRole('textbox', { name: 'legend format' })).toHaveAttribute('placeholder', name);
+});
+
 describe('when there is nothing to choose from', () => {
   test('says why the list could not be loaded, and tries again', async () => {
     const { getResource, changed } = await setUp({ rollup: '' }, { rollups: new Error('connection refused') });

@@ -1,14 +1,15 @@
 import { type TimeRange } from '@grafana/data';
-import { Combobox, type ComboboxOption, MultiCombobox, RadioButtonGroup, Stack } from '@grafana/ui';
+import { Combobox, type ComboboxOption, RadioButtonGroup, Stack } from '@grafana/ui';
 import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { variableOptions } from '../hooks/useDimensionValues';
 import { type RollupsState } from '../hooks/useRollups';
-import { fitToRollup, fitToStat, needsMeasure, STATS } from '../query';
+import { fitToRollup, fitToStat, hasVariable, needsMeasure, STATS } from '../query';
 import { type ReadMode, type Rollup, type TidemarkQuery } from '../types';
 import { Clause } from './Clause';
 import { CommitInput } from './CommitInput';
 import { Filters } from './Filters';
+import { PillsField } from './PillsField';
 import { RollupsMessage } from './RollupsMessage';
 
 const READ_MODES: Array<{ value: ReadMode; label: string; description: string }> = [
@@ -94,7 +95,7 @@ export function QueryForm({ datasource, query, range, state, onChange }: Props) 
             value={query.rollup || null}
             onChange={({ value }) => changeRollup(value)}
             width="auto"
-            minWidth={18}
+            minWidth={32}
           />
         </Clause>
         <Clause
@@ -103,15 +104,13 @@ export function QueryForm({ datasource, query, range, state, onChange }: Props) 
           labelId={`${id}group-label`}
           tooltip="One series for each combination of values. Without a dimension there is one series in all."
         >
-          <MultiCombobox
-            aria-labelledby={`${id}group-label`}
+          <PillsField
+            labelId={`${id}group-label`}
             placeholder="no dimension"
             options={[...toOptions(rollup?.dimensions ?? []), ...variables]}
             value={toOptions(query.groupBy)}
-            onChange={(options) => update({ groupBy: options.map(({ value }) => value) })}
-            isClearable
-            width="auto"
-            minWidth={20}
+            onChange={(groupBy) => update({ groupBy })}
+            minWidth={30}
             maxWidth={60}
           />
         </Clause>
@@ -147,7 +146,7 @@ export function QueryForm({ datasource, query, range, state, onChange }: Props) 
           name="length"
           labelId={`${id}tier-label`}
           htmlFor={`${id}tier`}
-          tooltip="Length of the windows that are read. Auto takes the coarsest that fits the panel's interval."
+          tooltip="Length of the windows that are read. Auto chooses for the panel's interval."
         >
           <Combobox
             id={`${id}tier`}
@@ -178,12 +177,12 @@ export function QueryForm({ datasource, query, range, state, onChange }: Props) 
           name="format"
           labelId={`${id}alias-label`}
           htmlFor={`${id}alias`}
-          tooltip="Name of each series. {{host}} stands for the value of that dimension; {{stat}}, {{measure}} and {{rollup}} work too. Empty: named by the dimensions."
+          tooltip="Name of each series. {{host}} stands for the value of that dimension; {{stat}}, {{measure}} and {{rollup}} work too. Empty: Grafana joins the statistic, the measure and the values of the dimensions."
         >
           <CommitInput
             id={`${id}alias`}
             value={query.alias ?? ''}
-            placeholder={legendExample(query)}
+            placeholder={defaultLegend(query)}
             minWidth={24}
             maxWidth={60}
             onCommit={(alias) => update({ alias: alias || undefined })}
@@ -220,6 +219,14 @@ function isTop(top: number | string | undefined): boolean {
   return top === undefined || (typeof top === 'string' ? /[$[]/.test(top) : Number.isInteger(top) && top > 0);
 }
 
-function legendExample({ groupBy }: TidemarkQuery): string {
-  return groupBy.length > 0 ? groupBy.map((name) => `{{${name}}}`).join(' ') : '{{stat}}';
+/** What Grafana names a series by that has no name of its own: the value of a single dimension, or all with their values. */
+function defaultLegend({ stat, measure, groupBy }: TidemarkQuery): string {
+  const field = needsMeasure(stat) ? `${stat} ${measure ?? '…'}` : stat;
+  const [single, ...others] = groupBy;
+  if (single === undefined) {
+    return field;
+  }
+  return others.length === 0 && !hasVariable(single)
+    ? `${field} <${single}>`
+    : `${field} {${groupBy.map((name) => `${name}="…"`).join(', ')}}`;
 }

@@ -29,8 +29,8 @@ export function RollupsMessage({ state, rollup }: Props) {
       <Alert title="There are no rollups yet" severity="info" bottomSpacing={0}>
         <p>
           Start the sidecar with <code>tidemark run --config FILE</code>, and check that its{' '}
-          <code>elasticsearch.index_prefix</code> is the index prefix in the settings of this data source. A rollup is
-          listed as soon as its first window is written.
+          <code>elasticsearch.index_prefix</code> is the index prefix in the settings of this data source. The sidecar
+          lists its rollups here as soon as it has started.
         </p>
         <Button size="sm" variant="secondary" icon="sync" onClick={reload}>
           Look again
