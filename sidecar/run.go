@@ -45,7 +45,7 @@ func runSidecar(ctx context.Context, cfg *config.Config, logger *slog.Logger, st
 		return err
 	}
 	defer client.Close()
-	pl, err := newPipeline(cfg, client, logger)
+	pl, err := newPipeline(cfg, client, logger) //nolint:contextcheck // the membership outlives the context, so that it ends in order
 	if err != nil {
 		return err
 	}
