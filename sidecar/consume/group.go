@@ -102,6 +102,7 @@ func NewGroup(opts Options) (*Group, error) {
 		kgo.HeartbeatInterval(min(3*time.Second, opts.Kafka.SessionTimeout/3)),
 		kgo.RebalanceTimeout(max(60*time.Second, opts.Kafka.SessionTimeout)),
 		kgo.DisableAutoCommit(),
+		kgo.MetadataMaxAge(30*time.Second), // topics and partitions that appear are read soon
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.KeepControlRecords(), // their offsets are part of the position

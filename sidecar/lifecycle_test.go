@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/status"
+)
+
+func TestTopicMadeAnewIsCountedFromItsBeginning(t *testing.T) {
+	for _, backend := range backends {
+		t.Run(backend.name, func(t *testing.T) {
+			t.Parallel()
+			kafka, store := backend.start(t)
+			b := newBench(t, kafka, store)
+			configuration := b.configure()
+			b.produce(0, 600)
+			run := b.start(configuration)
+			b.await(run)
+			run.end()
+			admin := kadm.NewClient(b.client)
+			if _, err := admin.DeleteTopic(t.Context(), b.topic); err != nil {
+				t.Fatal(err)
+			}
+			run.eventually(func() bool {
+				_, err := admin.CreateTopic(t.Context(), testPartitions, 1, nil, b.topic)
+				return err == nil
+			}, func() string { return "the topic cannot be made anew" })
+			b.client.PurgeTopicsFromClient(b.topic)
+			b.produce(60, 400)
+			run = b.start(configuration)
+			b.await(run)
+			run.eventually(func() bool {
+				catalog, err := (&catalog{client: b.elastic, prefix: b.prefix}).read(t.Context())
+				if err != nil {
+					return false
+				}
+				entry, _ := catalog.Rollup("writes")
+				return len(entry.Progress) == testPartitions && !slices.ContainsFunc(entry.Progress, func(p rollup.PartitionProgress) bool {
+					return p.TopicID == strings.Repeat("0", 32) || p.Lag != 0
+				}) && total(b.documents("total")) == total(b.truth)
+			}, func() string { return "the progress is not told" })
+			run.end()
+		})
+	}
+}
+
+func TestSetupBesideASidecarChangesNothing(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	configuration := b.configure()
+	b.produce(0, 600)
+	run := b.start(configuration)
+	b.await(run)
+	tidemark := func() (int64, bool) {
+		catalog, err := (&catalog{client: b.elastic, prefix: b.prefix}).read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry, _ := catalog.Rollup("writes")
+		return entry.Tidemark()
+	}
+	run.eventually(func() bool { _, known := tidemark(); return known }, func() string { return "there is no tidemark" })
+	var out bytes.Buffer
+	if code := execute(t.Context(), []string{"setup", "--config", configuration}, &out, &out); code != 0 {
+		t.Fatalf("exit status %d: %s", code, &out)
+	}
+	if !strings.Contains(out.String(), "template "+b.prefix+"-writes for rollup writes") {
+		t.Errorf("setup says %s", &out)
+	}
+	if _, known := tidemark(); !known {
+		t.Error("setup made the tidemark unknown")
+	}
+	run.end()
+}
+
+func TestTopicThatComesLaterIsRead(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	admin := kadm.NewClient(b.client)
+	if _, err := admin.DeleteTopic(t.Context(), b.topic); err != nil {
+		t.Fatal(err)
+	}
+	run := b.start(b.configure())
+	run.eventually(func() bool { code, _ := run.get("/readyz"); return code == http.StatusOK }, func() string {
+		_, body := run.get("/readyz")
+		return "not ready without the topic: " + body
+	})
+	if _, err := admin.CreateTopic(t.Context(), testPartitions, 1, nil, b.topic); err != nil {
+		t.Fatal(err)
+	}
+	b.client.PurgeTopicsFromClient(b.topic)
+	b.produce(0, 300)
+	b.await(run)
+	run.end()
+}
+
+func TestServersAwayAtTheStartAreNamed(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	for _, test := range []struct{ name, replace, by, reason string }{
+		{"kafka", kafka, "127.0.0.1:1", "kafka: "},
+		{"elasticsearch", store, "http://127.0.0.1:1", "elasticsearch: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			run := b.start(b.configure(test.replace, test.by))
+			var s status.Snapshot
+			run.eventually(func() bool {
+				s = run.status()
+				return slices.ContainsFunc(s.Reasons, func(r string) bool { return strings.HasPrefix(r, test.reason) })
+			}, func() string { return fmt.Sprintf("reasons: %q", s.Reasons) })
+			if s.Kafka.OK != (test.name != "kafka") || s.Elasticsearch.OK != (test.name != "elasticsearch") {
+				t.Errorf("kafka %+v, elasticsearch %+v", s.Kafka, s.Elasticsearch)
+			}
+			run.end()
+		})
+	}
+}
