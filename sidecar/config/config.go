@@ -28,7 +28,7 @@ type Kafka struct {
 	InstanceID string `yaml:"instance_id"`
 	// Start is where to begin without a committed offset: earliest, latest, or an RFC 3339 time. Default: earliest.
 	Start string `yaml:"start"`
-	// SessionTimeout is how long the group waits for a silent member, 6 s to 30 min on an unchanged broker. Default: 45s.
+	// SessionTimeout is how long the group waits for a silent member, 6 s to 30 min on an unchanged broker. Default: 10s.
 	SessionTimeout time.Duration `yaml:"session_timeout"`
 	// DeadLetterTopic receives events that cannot be counted, with the reason in headers. Default: empty, they are only counted.
 	DeadLetterTopic string `yaml:"dead_letter_topic"`
@@ -75,7 +75,7 @@ type Elasticsearch struct {
 	// CertFile and KeyFile identify the client; both or neither.
 	CertFile string `yaml:"cert_file"`
 	KeyFile  string `yaml:"key_file"`
-	// RequestTimeout bounds one request. Default: 30s.
+	// RequestTimeout bounds one request. Default: 20s.
 	RequestTimeout time.Duration `yaml:"request_timeout"`
 }
 

@@ -16,12 +16,12 @@ func (c *Config) setDefaults() {
 		Brokers:        []string{"127.0.0.1:9092"},
 		Group:          "tidemark",
 		Start:          "earliest",
-		SessionTimeout: 45 * time.Second,
+		SessionTimeout: 10 * time.Second,
 	}
 	c.Elasticsearch = Elasticsearch{
 		Addresses:      []string{"http://127.0.0.1:9200"},
 		IndexPrefix:    rollup.DefaultPrefix,
-		RequestTimeout: 30 * time.Second,
+		RequestTimeout: 20 * time.Second,
 	}
 	c.HTTP = HTTP{Listen: "127.0.0.1:8089"}
 	c.Collect = Collect{Topic: "metrics", Period: 10 * time.Second, Processes: 10}

@@ -32,8 +32,8 @@ func parse(t testing.TB, text string) *Config {
 
 func TestAnEmptyFileGivesTheDefaults(t *testing.T) {
 	want := &Config{
-		Kafka:         Kafka{Brokers: []string{"127.0.0.1:9092"}, Group: "tidemark", Start: "earliest", SessionTimeout: 45 * time.Second},
-		Elasticsearch: Elasticsearch{Addresses: []string{"http://127.0.0.1:9200"}, IndexPrefix: "tidemark", RequestTimeout: 30 * time.Second},
+		Kafka:         Kafka{Brokers: []string{"127.0.0.1:9092"}, Group: "tidemark", Start: "earliest", SessionTimeout: 10 * time.Second},
+		Elasticsearch: Elasticsearch{Addresses: []string{"http://127.0.0.1:9200"}, IndexPrefix: "tidemark", RequestTimeout: 20 * time.Second},
 		HTTP:          HTTP{Listen: "127.0.0.1:8089"},
 		Collect:       Collect{Topic: "metrics", Period: 10 * time.Second, Processes: 10},
 	}
