@@ -74,7 +74,7 @@ func (d *decoder) resolve(n ast.Node, path string) ast.Node {
 			name := node.Value.GetToken().Value
 			target, known := d.anchors[name]
 			if !known {
-				d.fail(path, "the alias *%s has no anchor &%s", name, name)
+				d.fail(path, "the alias %q has no anchor", "*"+name)
 				return nil
 			}
 			n = target

@@ -53,7 +53,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		},
 		{
 			"kafka: {group: *nobody}",
-			"t.yaml:1:16: kafka.group: the alias *nobody has no anchor &nobody",
+			"t.yaml:1:16: kafka.group: the alias \"*nobody\" has no anchor",
 		},
 		{
 			"kafka: {group: !!str 5}",
