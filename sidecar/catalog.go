@@ -100,13 +100,6 @@ func (c *catalog) install(ctx context.Context) error {
 	if _, err := c.client.Version(ctx); err != nil {
 		return err
 	}
-	for _, s := range c.streams {
-		for i := range s.definitions {
-			if err := c.installRollup(ctx, &s.definitions[i]); err != nil {
-				return fmt.Errorf("set up rollup %q: %w", s.definitions[i].Name, err)
-			}
-		}
-	}
 	body, err := rollup.ProgressIndexBody()
 	if err != nil {
 		return fmt.Errorf("describe the progress index: %w", err)
@@ -114,7 +107,65 @@ func (c *catalog) install(ctx context.Context) error {
 	if err := c.client.CreateIndex(ctx, rollup.ProgressIndex(c.prefix), body); err != nil {
 		return fmt.Errorf("make the progress index: %w", err)
 	}
+	known, err := c.definitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range c.streams {
+		for i := range s.definitions {
+			d := &s.definitions[i]
+			if err := c.installRollup(ctx, d.Union(known[d.Name])); err != nil {
+				return fmt.Errorf("set up rollup %q: %w", d.Name, err)
+			}
+		}
+	}
 	return c.publish(ctx)
+}
+
+// definitions are all that each rollup ever had: documents are still written under an earlier one where a partition, or another sidecar, is behind.
+func (c *catalog) definitions(ctx context.Context) (map[string][]rollup.Definition, error) {
+	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
+		return nil, err
+	}
+	sources, err := c.search(ctx, fmt.Sprintf(`{"size":10000,"query":{"term":{"kind":%q}}}`, rollup.KindDefinition))
+	if err != nil {
+		return nil, err
+	}
+	known := map[string][]rollup.Definition{}
+	for _, source := range sources {
+		var doc rollup.DefinitionProgress
+		if err := json.Unmarshal(source, &doc); err != nil {
+			return nil, fmt.Errorf("read a definition in the progress index: %w", err)
+		}
+		known[doc.Rollup] = append(known[doc.Rollup], doc.Spec)
+	}
+	return known, nil
+}
+
+// checkNew fails where the progress index tells of the partition already, though the group has no offset for it: what was written would be counted again.
+// It waits for Elasticsearch.
+func (c *catalog) checkNew(ctx context.Context, id rollup.Partition) error {
+	query, err := json.Marshal(map[string]any{"size": 1, "query": map[string]any{"bool": map[string]any{"filter": []any{
+		map[string]any{"term": map[string]any{"kind": rollup.KindPartition}},
+		map[string]any{"term": map[string]any{"partition": id.String()}},
+		map[string]any{"term": map[string]any{"topic_id": encodeTopicID(id.TopicID)}},
+	}}}})
+	if err != nil {
+		return fmt.Errorf("ask for the partition's progress: %w", err)
+	}
+	for {
+		sources, err := c.search(ctx, string(query))
+		switch {
+		case err == nil && len(sources) > 0:
+			return fmt.Errorf("the group has no offset for the partition, but %s holds rollups of it: it was read by another group, or the group's offsets were deleted; "+
+				"to begin anew, set kafka.group and elasticsearch.index_prefix to new names", rollup.ProgressIndex(c.prefix))
+		case err == nil:
+			return nil
+		}
+		if !sleep(ctx, retryMax) {
+			return ctx.Err()
+		}
+	}
 }
 
 // mend puts templates and mappings anew, for an index that was made while they were older.
@@ -175,9 +226,11 @@ func (c *catalog) publish(ctx context.Context) error {
 				if entry.Definition == doc.Definition {
 					doc.Since = entry.Since
 				}
+				doc.Partitions = sealedOrKnown(partitions, entry)
 				if c.admin == nil {
 					doc.Partitions = entry.Partitions
 				}
+				partitions = doc.Partitions
 			}
 			if err := add(b, c.prefix, doc.ID(), now, doc); err != nil {
 				return err
@@ -196,6 +249,21 @@ func (c *catalog) publish(ctx context.Context) error {
 		c.mu.Unlock()
 	}
 	return c.bulk(ctx, b)
+}
+
+// sealedOrKnown leaves out partitions that appeared and have sealed nothing yet, so that the tidemark does not vanish until they have.
+func sealedOrKnown(partitions []string, entry *rollup.CatalogEntry) []string {
+	if len(entry.Partitions) == 0 {
+		return partitions
+	}
+	kept := []string{}
+	for _, name := range partitions {
+		sealed := slices.ContainsFunc(entry.Progress, func(p rollup.PartitionProgress) bool { return p.Partition == name && p.SealedThrough != nil })
+		if sealed || slices.Contains(entry.Partitions, name) {
+			kept = append(kept, name)
+		}
+	}
+	return kept
 }
 
 // kafkaError is what Kafka, not Elasticsearch, failed with.
@@ -272,7 +340,8 @@ func (c *catalog) earlier(ctx context.Context, hashes []string) (*stream, error)
 	for {
 		s, err := c.find(ctx, hashes)
 		var connection *elastic.ConnectionError
-		if err == nil || ctx.Err() != nil || !errors.As(err, &connection) && !elastic.Retryable(err) {
+		var answer *elastic.Error
+		if err == nil || ctx.Err() != nil || !errors.As(err, &connection) && !errors.As(err, &answer) {
 			return s, err
 		}
 		if !sleep(ctx, retryMax) {

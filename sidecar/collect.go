@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -34,6 +35,9 @@ func newCollectCommand(logging *logOptions) *cobra.Command {
 			}
 			if c.Flags().Changed("topic") {
 				cfg.Collect.Topic = topic
+			}
+			if cfg.Collect.Topic == "" {
+				return usageError{errors.New("--topic is empty: name the topic that the metrics go to")}
 			}
 			if c.Flags().Changed("period") {
 				cfg.Collect.Period = period

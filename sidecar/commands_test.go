@@ -39,8 +39,8 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"fly", 2, `unknown command "fly"`},
 		{"run", 2, "--config is missing"},
 		{"run --confg x", 2, "unknown flag: --confg"},
-		{"run --config " + filepath.Join(folder, "none.yaml"), 1, "no such file"},
-		{"run --config " + folder, 1, "is a directory"},
+		{"run --config " + filepath.Join(folder, "none.yaml"), 2, "no such file"},
+		{"run --config " + folder, 2, "is a directory"},
 		{"run --config " + empty, 1, "no stream is configured"},
 		{"run --config " + good + " --log-level loud", 2, "debug, info, warn and error are allowed"},
 		{"run --config " + good + " --log-format xml", 2, "text and json are allowed"},
@@ -51,6 +51,8 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"validate " + unknown, 2, unknown + ":1:"},
 		{"validate " + good + " --events " + events, 0, "consumed 2 = on_time 1 + late 0 + overflowed 0 + filtered 0 + undecodable 1"},
 		{"validate " + good + " --events " + filepath.Join(folder, "none"), 1, "no such file"},
+		{"validate " + good + " --stream s", 2, "give both"},
+		{"collect --config " + good + " --topic=", 2, "--topic is empty"},
 		{"validate " + good + " --events " + events + " --stream other", 2, `only ["s"]`},
 		{"demo --period 1ms", 2, "100ms or more is allowed"},
 		{"demo --duration -1s", 2, "cannot be negative"},
@@ -60,7 +62,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		t.Run(strings.ReplaceAll(test.args, folder, "."), func(t *testing.T) {
 			var out bytes.Buffer
 			code := execute(t.Context(), strings.Fields(test.args), &out, &out)
-			if code != test.status || !strings.Contains(out.String(), test.says) {
+			if code != test.status || !strings.Contains(out.String(), test.says) || strings.HasPrefix(test.says, folder) && !strings.HasPrefix(out.String(), folder) {
 				t.Errorf("exit status %d, want %d with %q:\n%s", code, test.status, test.says, &out)
 			}
 		})

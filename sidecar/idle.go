@@ -5,19 +5,33 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/sidecar/aggregate"
+	"github.com/tidemark/tidemark/sidecar/status"
 )
 
-// idle reports whether the log has ended, nothing came for the idle timeout, and a barrier would tell something new: windows are open, or the tidemark
-// can be raised.
+// idle reports whether the log has ended, and nothing came for the idle timeout.
 func (p *partition) idle() bool {
-	now := time.Now()
-	if now.Sub(p.newEvent) < p.stream.IdleTimeout || !p.heldSafely() || !p.services.mayWrite() {
+	if time.Since(p.newEvent) < p.stream.IdleTimeout {
 		return false
 	}
 	p.mu.Lock()
-	atEnd := !p.paused && len(p.queue) == 0 && p.logEnd == p.engine.Position() && p.endAt.After(p.newEvent)
+	defer p.mu.Unlock()
+	return !p.paused && len(p.queue) == 0 && p.logEnd == p.engine.Position() && p.endAt.After(p.newEvent)
+}
+
+// rest shows what the partition does while nothing comes.
+func (p *partition) rest() {
+	name := status.Reading
+	if p.idle() {
+		name = status.Idle
+	}
+	p.mu.Lock()
+	p.view.state = name
 	p.mu.Unlock()
-	if !atEnd {
+}
+
+// barrierDue reports whether the partition is idle and a barrier would tell something new: windows are open, or the tidemark can be raised.
+func (p *partition) barrierDue() bool {
+	if !p.heldSafely() || !p.services.mayWrite() || !p.idle() {
 		return false
 	}
 	if windows, _ := p.engine.OpenWindows(); windows > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/status"
+	"github.com/tidemark/tidemark/tests/servers"
 )
 
 func TestTopicMadeAnewIsCountedFromItsBeginning(t *testing.T) {
@@ -82,6 +83,56 @@ func TestSetupBesideASidecarChangesNothing(t *testing.T) {
 	run.end()
 }
 
+// TestRemovedMeasureIsWrittenUntilItsEventsAreRead kills a sidecar with a backlog of days whose indices are made after the measure was removed.
+func TestRemovedMeasureIsWrittenUntilItsEventsAreRead(t *testing.T) {
+	for _, backend := range backends {
+		t.Run(backend.name, func(t *testing.T) {
+			t.Parallel()
+			kafka, store := backend.start(t)
+			b := newBench(t, kafka, store)
+			b.produce(0, 600)
+			p := b.spawn(b.configure("{n: n}", "{n: n, m: t}"))
+			p.awaitLog(t, "offset committed", 5)
+			p.kill()
+			b.produce(2*86_400, 600)
+			b.produce(3*86_400, 600)
+			run := b.start(b.configure())
+			b.await(run)
+			b.checkLedger(run)
+			run.end()
+		})
+	}
+}
+
+func TestDeletedOffsetsAreNotBegunAnewOverOldRollups(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	configuration := b.configure()
+	b.produce(0, 600)
+	run := b.start(configuration)
+	b.await(run)
+	b.checkLedger(run)
+	run.end()
+	admin := kadm.NewClient(b.client)
+	run.eventually(func() bool {
+		_, err := admin.DeleteGroup(t.Context(), b.topic)
+		return err == nil
+	}, func() string { return "the group cannot be deleted" })
+	run = b.start(configuration)
+	var reasons []string
+	run.eventually(func() bool {
+		reasons = run.status().Reasons
+		return slices.ContainsFunc(reasons, func(r string) bool {
+			return strings.Contains(r, "set kafka.group and elasticsearch.index_prefix to new names")
+		})
+	}, func() string { return fmt.Sprintf("reasons: %q", reasons) })
+	run.end()
+	if n := total(b.documents("total")); n != total(b.truth) {
+		t.Errorf("the documents hold %d events, %d were produced", n, total(b.truth))
+	}
+}
+
 func TestTopicThatComesLaterIsRead(t *testing.T) {
 	t.Parallel()
 	kafka, store := startEmbedded(t)
@@ -124,5 +175,24 @@ func TestServersAwayAtTheStartAreNamed(t *testing.T) {
 			}
 			run.end()
 		})
+	}
+}
+
+// TestFrozenKafkaIsSeenAndDoesNotKeepTheSidecar stops the broker's process, so that connections stay open and nothing is answered.
+func TestFrozenKafkaIsSeenAndDoesNotKeepTheSidecar(t *testing.T) {
+	broker := servers.NewKafka(t, servers.KafkaOptions{})
+	t.Parallel()
+	_, store := startEmbedded(t)
+	b := newBench(t, broker.Addr, store)
+	b.produce(0, 600)
+	run := b.start(b.configure())
+	b.await(run)
+	if err := broker.Pause(); err != nil {
+		t.Fatal(err)
+	}
+	run.eventually(func() bool { return !run.status().Kafka.OK }, func() string { return "kafka is frozen, and called well" })
+	run.end()
+	if err := broker.Resume(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -57,6 +57,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // usageError is a command line that cannot be carried out.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "tidemark",

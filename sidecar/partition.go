@@ -20,6 +20,8 @@ const (
 	// A partition's reading is paused while more than pauseBytes wait to be aggregated, and goes on below resumeBytes.
 	pauseBytes  = 8 << 20
 	resumeBytes = 2 << 20
+	// recordOverhead is what a record takes besides its key and value, in bytes.
+	recordOverhead = 250
 	// batchRecords is how many records are aggregated before windows are closed and acknowledgements looked at.
 	batchRecords = 5_000
 	// tickEvery is how often a partition without records looks whether it is idle.
@@ -75,6 +77,7 @@ type view struct {
 	newest            int64
 	ledgers           []rollup.Ledger
 	windows, keys     int
+	switchAt          int64 // where earlier definitions end that the partition is still read under; 0 for none
 }
 
 type acknowledgement struct {
@@ -104,6 +107,8 @@ type services interface {
 	groupName() string
 	// earlier finds the stream whose definitions have the hashes.
 	earlier(ctx context.Context, hashes []string) (*stream, error)
+	// checkNew fails where rollups of the partition are kept already.
+	checkNew(ctx context.Context, id rollup.Partition) error
 	gone(p *partition)
 }
 
@@ -129,16 +134,18 @@ func (p *partition) Deliver(records []*kgo.Record) {
 	p.mu.Lock()
 	p.queue = append(p.queue, records...)
 	for _, r := range records {
-		p.queued += len(r.Value) + len(r.Key)
+		p.queued += recordBytes(r)
 	}
-	pause := p.queued > pauseBytes && !p.paused
-	p.paused = p.paused || pause
+	if p.queued > pauseBytes && !p.paused {
+		p.paused = true
+		p.services.pause(p.key, true) // under the lock, so that it does not come after the resumption
+	}
 	p.mu.Unlock()
-	if pause {
-		p.services.pause(p.key, true)
-	}
 	p.notify()
 }
+
+// recordBytes is about what a queued record takes.
+func recordBytes(r *kgo.Record) int { return len(r.Value) + len(r.Key) + recordOverhead }
 
 // EndOffset notes where the log ends.
 func (p *partition) EndOffset(offset int64) {
@@ -198,7 +205,14 @@ func (p *partition) beginning(initial aggregate.State) state {
 		if active != p.stream && !p.findSwitch(ctx) {
 			return nil
 		}
-		if p.done == nil && !p.commitNow(ctx, p.engine.State()) {
+		if p.done != nil {
+			return p.reading
+		}
+		if err := p.services.checkNew(ctx, p.id); err != nil {
+			p.fail(err)
+			return p.refused
+		}
+		if !p.commitNow(ctx, p.engine.State()) {
 			return nil
 		}
 		return p.reading
@@ -235,9 +249,10 @@ func (p *partition) reading(ctx context.Context) state {
 			continue
 		}
 		p.offer()
-		if p.atSwitch() || p.idle() {
+		if p.atSwitch() || p.barrierDue() {
 			return p.barrier
 		}
+		p.rest()
 		select {
 		case <-ctx.Done():
 		case <-p.wake:
@@ -299,7 +314,7 @@ func (p *partition) take() (records []*kgo.Record, drain bool) {
 	records = p.queue[:n:n]
 	p.queue = p.queue[n:]
 	for _, r := range records {
-		p.queued -= len(r.Value) + len(r.Key)
+		p.queued -= recordBytes(r)
 	}
 	if len(p.queue) == 0 {
 		p.queue, p.queued = nil, 0
@@ -418,6 +433,9 @@ func (p *partition) show(name status.PartitionState) {
 // look reads the engine.
 func (p *partition) look(v *view) {
 	*v = view{state: v.state, known: true, position: p.engine.Position(), watermark: p.engine.Watermark(), sealed: p.engine.SealedThrough(), newest: p.engine.Newest()}
+	if p.active != p.stream {
+		v.switchAt = p.switchAt
+	}
 	v.windows, v.keys = p.engine.OpenWindows()
 	for i := range p.engine.Rollups() {
 		v.ledgers = append(v.ledgers, p.engine.Ledger(i))

@@ -33,12 +33,14 @@ type pipeline struct {
 	topics  map[string]*stream
 	client  *elastic.Client
 	group   *consume.Group
-	writer  *write.Writer
-	letters *deadLetters
-	catalog *catalog
-	logger  *slog.Logger
-	owner   string
-	started time.Time
+	// kafkaClient is for everything but the membership in the group.
+	kafkaClient *kgo.Client
+	writer      *write.Writer
+	letters     *deadLetters
+	catalog     *catalog
+	logger      *slog.Logger
+	owner       string
+	started     time.Time
 
 	commitWake   chan struct{}
 	progressWake chan struct{}
@@ -88,8 +90,15 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	pl.letters = newDeadLetters(pl.group.Client(), cfg.Kafka.DeadLetterTopic, logger)
-	pl.catalog = newCatalog(client, cfg.Elasticsearch.IndexPrefix, pl.streams, pl.group.Client(), logger)
+	options, err := consume.ClientOptions(cfg.Kafka)
+	if err != nil {
+		return nil, err
+	}
+	if pl.kafkaClient, err = kgo.NewClient(options...); err != nil {
+		return nil, fmt.Errorf("set up the Kafka client: %w", err)
+	}
+	pl.letters = newDeadLetters(pl.kafkaClient, cfg.Kafka.DeadLetterTopic, logger)
+	pl.catalog = newCatalog(client, cfg.Elasticsearch.IndexPrefix, pl.streams, pl.kafkaClient, logger)
 	pl.writer = write.New(client, write.Options{MayWrite: pl.group.MayWrite, UnknownField: pl.catalog.mend, Reject: pl.letters.document, Logger: logger})
 	return pl, nil
 }
@@ -101,8 +110,9 @@ func (pl *pipeline) Run(ctx context.Context) error {
 	defer stop()
 	var background sync.WaitGroup
 	defer background.Wait()
-	defer stop()
+	defer pl.kafkaClient.Close()
 	defer pl.group.Close()
+	defer stop()
 	if err := pl.catalog.register(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -110,6 +120,10 @@ func (pl *pipeline) Run(ctx context.Context) error {
 		return err
 	}
 	pl.letters.ensureTopic(ctx)
+	// Not before it can work: a member is given partitions.
+	if err := pl.group.Join(); err != nil { //nolint:contextcheck // the membership outlives the context, so that it ends in order
+		return err
+	}
 	background.Go(func() { pl.writer.Run(serving) })
 	background.Go(func() { pl.commitLoop(serving) })
 	background.Go(func() { pl.progressLoop(serving) })
@@ -179,7 +193,7 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 	}
 	state, err := aggregate.DecodeState(a.Committed, a.Metadata)
 	if err != nil {
-		return aggregate.State{}, fmt.Errorf("offset %d of group %q: %w: delete the group's offset of this topic to begin anew at kafka.start, or set kafka.group to a group of its own",
+		return aggregate.State{}, fmt.Errorf("offset %d of group %q: %w: to begin anew at kafka.start, set kafka.group and elasticsearch.index_prefix to new names",
 			a.Committed, p.services.groupName(), err)
 	}
 	if state.TopicID != a.TopicID {
@@ -188,7 +202,7 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 		return fresh(a.LogStart)
 	}
 	if state.Offset > a.LogEnd {
-		return aggregate.State{}, fmt.Errorf("the committed offset %d is beyond the end of the log, %d: the log has lost records, or was restored from an older copy", state.Offset, a.LogEnd)
+		return aggregate.State{}, fmt.Errorf("the committed offset %d is beyond the end of the log, %d: the log has lost records, or was restored from an older copy; to begin anew, set kafka.group and elasticsearch.index_prefix to new names", state.Offset, a.LogEnd)
 	}
 	if state.Offset < a.LogStart {
 		p.logger.Warn("kafka deleted records before they were read", "records", a.LogStart-state.Offset, "from", state.Offset, "to", a.LogStart)
@@ -252,6 +266,10 @@ func (pl *pipeline) mayWrite() bool { return pl.group.MayWrite() }
 func (pl *pipeline) prefix() string { return pl.cfg.Elasticsearch.IndexPrefix }
 
 func (pl *pipeline) groupName() string { return pl.cfg.Kafka.Group }
+
+func (pl *pipeline) checkNew(ctx context.Context, id rollup.Partition) error {
+	return pl.catalog.checkNew(ctx, id)
+}
 
 func (pl *pipeline) earlier(ctx context.Context, hashes []string) (*stream, error) {
 	return pl.catalog.earlier(ctx, hashes)

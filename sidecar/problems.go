@@ -14,7 +14,7 @@ import (
 func loadConfig(path string) (*config.Config, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
 	if problems := compileProblems(cfg); len(problems) > 0 {
 		return nil, problems

@@ -45,7 +45,7 @@ func runSidecar(ctx context.Context, cfg *config.Config, logger *slog.Logger, st
 		return err
 	}
 	defer client.Close()
-	pl, err := newPipeline(cfg, client, logger) //nolint:contextcheck // the membership outlives the context, so that it ends in order
+	pl, err := newPipeline(cfg, client, logger)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func runSidecar(ctx context.Context, cfg *config.Config, logger *slog.Logger, st
 	pl.register(server.Registerer())
 	listener, err := server.Listen(ctx)
 	if err != nil {
-		pl.group.Close()
+		pl.kafkaClient.Close()
 		return err
 	}
 	logger.Info("listening", "address", "http://"+listener.Addr().String())

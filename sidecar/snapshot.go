@@ -146,8 +146,8 @@ func (p *partition) status(store status.Component) (status.PartitionStatus, []ro
 		s.State, s.Reason = status.Blocked, p.failure.Error()
 	case !store.OK && len(p.batches) > 0:
 		s.State, s.Reason = status.Paused, "waits until its documents are written: "+store.Error
-	case p.active != p.stream && p.active != nil:
-		s.Reason = fmt.Sprintf("read under the earlier definitions up to offset %d", p.switchAt)
+	case v.switchAt > 0:
+		s.Reason = fmt.Sprintf("read under the earlier definitions up to offset %d", v.switchAt)
 	case p.deleted > 0:
 		s.Reason = fmt.Sprintf("kafka deleted %d records before they were read", p.deleted)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -30,6 +31,9 @@ func newValidateCommand() *cobra.Command {
 			cfg, err := loadConfig(args[0])
 			if err != nil {
 				return err
+			}
+			if events == "" && name != "" {
+				return usageError{errors.New("--stream says which stream the --events belong to: give both")}
 			}
 			if events == "" {
 				_, err := fmt.Fprintln(c.OutOrStdout(), summary(cfg))

@@ -88,6 +88,37 @@ func (d *Definition) Hash() string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// Union is the definition with all fields, windows and tiers that the others have besides, for a template and a mapping that hold the documents of all.
+func (d *Definition) Union(others []Definition) *Definition {
+	u := *d
+	for i := range others {
+		o := &others[i]
+		u.Dimensions = addFields(u.Dimensions, o.Dimensions)
+		u.Measures = addFields(u.Measures, o.Measures)
+		u.Distinct = addFields(u.Distinct, o.Distinct)
+		for _, c := range o.Conditions {
+			if !slices.ContainsFunc(u.Conditions, func(known Condition) bool { return known.Name == c.Name }) {
+				u.Conditions = append(slices.Clip(u.Conditions), c)
+			}
+		}
+		for _, t := range append([]Tier{o.Window}, o.Tiers...) {
+			if t != u.Window && !slices.Contains(u.Tiers, t) {
+				u.Tiers = append(slices.Clip(u.Tiers), t)
+			}
+		}
+	}
+	return &u
+}
+
+func addFields(fields, others []Field) []Field {
+	for _, f := range others {
+		if !slices.ContainsFunc(fields, func(known Field) bool { return known.Name == f.Name }) {
+			fields = append(slices.Clip(fields), f)
+		}
+	}
+	return fields
+}
+
 // Measure gives the position of the measure called name, or -1.
 func (d *Definition) Measure(name string) int {
 	return slices.IndexFunc(d.Measures, func(f Field) bool { return f.Name == name })

@@ -45,17 +45,19 @@ type Engine struct {
 	recent    []*Window // for each rollup, the window that the last event went to
 	nextClose int64
 	closed    []*Window // closed, and not sealed yet, in the order of closing
-	spilled   []*Window // sealed windows that overflowed, while a replay could begin before their last event
-	targets   []*Window // for each rollup, the window of the current record
-	before    *checkpoint
-	sample    sample
+	// overflowing are the open windows with events on time that went to the overflow key.
+	overflowing map[*Window]struct{}
+	spilled     []*Window // sealed windows that overflowed, while a replay could begin before their last event
+	targets     []*Window // for each rollup, the window of the current record
+	before      *checkpoint
+	sample      sample
 }
 
 // NewEngine begins at a committed state, or at Plan.Begin. The state must match the plan.
 func NewEngine(plan *Plan, s State) *Engine {
 	e := &Engine{
 		plan: plan, base: s, grid: plan.Grid(), position: s.Offset, watermark: s.Watermark, newest: Never,
-		open: map[windowKey]*Window{}, recent: make([]*Window, len(plan.Rollups)), nextClose: math.MaxInt64,
+		open: map[windowKey]*Window{}, overflowing: map[*Window]struct{}{}, recent: make([]*Window, len(plan.Rollups)), nextClose: math.MaxInt64,
 		targets: make([]*Window, len(plan.Rollups)), rejected: make([]Rejected, len(plan.Rollups)), ledgers: make([]rollup.Ledger, len(plan.Rollups)),
 	}
 	for i, rs := range s.Rollups {
@@ -147,6 +149,9 @@ func (e *Engine) aggregate(r Record, t int64) {
 		if !w.replayed {
 			e.sample.read(w.rollup, e.plan.Event, r)
 			overflowed = w.add(&e.sample)
+			if w.overflowed > 0 {
+				e.overflowing[w] = struct{}{}
+			}
 		}
 		switch {
 		case w.key.arrived != Never:
@@ -184,13 +189,11 @@ func (e *Engine) window(i int, r *Rollup, t int64) *Window {
 func (e *Engine) checkpoint() *checkpoint {
 	if e.before == nil {
 		e.before = &checkpoint{offset: e.position, watermark: e.watermark, ledgers: slices.Clone(e.ledgers)}
-		for _, w := range e.open {
-			if w.overflowed > 0 {
-				if e.before.overflowed == nil {
-					e.before.overflowed = map[*Window]int64{}
-				}
-				e.before.overflowed[w] = w.overflowed
+		for w := range e.overflowing {
+			if e.before.overflowed == nil {
+				e.before.overflowed = map[*Window]int64{}
 			}
+			e.before.overflowed[w] = w.overflowed
 		}
 	}
 	return e.before
@@ -222,6 +225,7 @@ func (e *Engine) closeThrough(watermark int64) []*Window {
 			continue
 		}
 		delete(e.open, key)
+		delete(e.overflowing, w)
 		if e.recent[key.rollup] == w {
 			e.recent[key.rollup] = nil
 		}
@@ -295,6 +299,7 @@ func (e *Engine) Raised(watermark int64) State {
 
 func (e *Engine) state(watermark int64) State {
 	s := e.base
+	s.Released = false // it says something of the owner before
 	s.End = e.position
 	s.SealedThrough = e.sealedThrough(watermark)
 	rejected := slices.Clone(e.rejected)

@@ -349,6 +349,15 @@ func roundTrip(t *testing.T, s aggregate.State) aggregate.State {
 	return decoded
 }
 
+func TestOrderlyEndIsOfOneOwnerOnly(t *testing.T) {
+	plan := newPlan(t, definitions()...)
+	s := plan.Begin(5, 0, partition.TopicID)
+	s.Released = true
+	if aggregate.NewEngine(plan, s).State().Released {
+		t.Error("the next owner's states say that it ended in order")
+	}
+}
+
 func TestStateOfOthersIsRefused(t *testing.T) {
 	plan := newPlan(t, definitions()...)
 	s := plan.Begin(5, 0, partition.TopicID)

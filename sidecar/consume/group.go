@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/plugin/kslog"
@@ -26,6 +27,10 @@ const (
 	endOffsetsEvery = time.Second
 	// adminTimeout bounds a request that is not a fetch.
 	adminTimeout = 15 * time.Second
+	// endsTimeout bounds the question where the logs end.
+	endsTimeout = 5 * time.Second
+	// closeTimeout bounds the leaving of the group.
+	closeTimeout = 2 * time.Second
 )
 
 // Assignment is a partition that this member has to take care of from now on.
@@ -87,20 +92,27 @@ type Group struct {
 	commit   sync.Mutex // held while a commit is under way
 }
 
-// NewGroup prepares the membership; Run joins, and Close must be called in any case.
+// NewGroup prepares the membership; Run joins, and Close must be called in any case. Errors are about the configuration.
 func NewGroup(opts Options) (*Group, error) {
 	g := &Group{opts: opts, owned: map[Key]Processor{}, failures: map[operation]failure{}, lease: lease{timeout: opts.Kafka.SessionTimeout}}
-	client, err := ClientOptions(opts.Kafka)
+	if _, err := g.clientOptions(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func (g *Group) clientOptions() ([]kgo.Opt, error) {
+	options, err := ClientOptions(g.opts.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	client = append(client,
-		kgo.ConsumerGroup(opts.Kafka.Group),
-		kgo.ConsumeTopics(opts.Topics...),
+	options = append(options,
+		kgo.ConsumerGroup(g.opts.Kafka.Group),
+		kgo.ConsumeTopics(g.opts.Topics...),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()),
-		kgo.SessionTimeout(opts.Kafka.SessionTimeout),
-		kgo.HeartbeatInterval(min(3*time.Second, opts.Kafka.SessionTimeout/3)),
-		kgo.RebalanceTimeout(max(60*time.Second, opts.Kafka.SessionTimeout)),
+		kgo.SessionTimeout(g.opts.Kafka.SessionTimeout),
+		kgo.HeartbeatInterval(min(3*time.Second, g.opts.Kafka.SessionTimeout/3)),
+		kgo.RebalanceTimeout(max(60*time.Second, g.opts.Kafka.SessionTimeout)),
 		kgo.DisableAutoCommit(),
 		kgo.MetadataMaxAge(30*time.Second), // topics and partitions that appear are read soon
 		kgo.BlockRebalanceOnPoll(),
@@ -111,24 +123,31 @@ func NewGroup(opts Options) (*Group, error) {
 		kgo.AdjustFetchOffsetsFn(g.adjust),
 		kgo.OnPartitionsRevoked(g.revoked),
 		kgo.OnPartitionsLost(g.lost),
-		kgo.WithLogger(kslog.New(slog.New(quiet{opts.Logger.Handler()}))),
+		kgo.WithLogger(kslog.New(slog.New(quiet{g.opts.Logger.Handler()}))),
 	)
-	if opts.Kafka.InstanceID != "" {
-		client = append(client, kgo.InstanceID(opts.Kafka.InstanceID))
+	if g.opts.Kafka.InstanceID != "" {
+		options = append(options, kgo.InstanceID(g.opts.Kafka.InstanceID))
 	}
-	if g.client, err = kgo.NewClient(client...); err != nil {
-		return nil, fmt.Errorf("set up the Kafka client: %w", err)
+	return options, nil
+}
+
+// Join makes this process a member of the group, which is given partitions from then on. Run must follow.
+func (g *Group) Join() error {
+	options, err := g.clientOptions()
+	if err != nil {
+		return err
 	}
-	g.admin = kadm.NewClient(g.client)
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		return fmt.Errorf("set up the Kafka client: %w", err)
+	}
+	g.client, g.admin = client, kadm.NewClient(client)
 	g.admin.SetTimeoutMillis(int32(adminTimeout.Milliseconds()))
 	ctx, cancel := context.WithCancel(context.Background())
 	g.release = cancel
-	g.keeping.Go(func() { g.lease.keep(ctx, g.client, opts.Kafka.Group, opts.Kafka.InstanceID) })
-	return g, nil
+	g.keeping.Go(func() { g.lease.keep(ctx, g.client, g.opts.Kafka.Group, g.opts.Kafka.InstanceID) })
+	return nil
 }
-
-// Client is the group's Kafka client, for producing and administration.
-func (g *Group) Client() *kgo.Client { return g.client }
 
 // Run reads until the context ends. Then the partitions are still owned: Close gives them up.
 func (g *Group) Run(ctx context.Context) {
@@ -140,15 +159,18 @@ func (g *Group) Run(ctx context.Context) {
 		if fetches.IsClientClosed() {
 			return
 		}
-		g.dispatch(fetches)
+		g.dispatch(ctx, fetches)
 		g.client.AllowRebalance()
 	}
 }
 
-func (g *Group) dispatch(fetches kgo.Fetches) {
+func (g *Group) dispatch(ctx context.Context, fetches kgo.Fetches) {
 	fetches.EachError(func(topic string, partition int32, err error) {
-		if errors.Is(err, context.Canceled) {
+		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, kerr.UnknownTopicID) {
+			err = fmt.Errorf("%w: the topic was deleted and made anew, restart the sidecar to read it from its beginning", err)
 		}
 		g.note(fetching, fmt.Errorf("read %s/%d: %w", topic, partition, err))
 	})
@@ -388,7 +410,9 @@ func (g *Group) watchEnds(ctx context.Context) {
 		for topic := range topics {
 			names = append(names, topic)
 		}
-		ends, err := g.admin.ListCommittedOffsets(ctx, names...)
+		limited, cancel := context.WithTimeout(ctx, endsTimeout)
+		ends, err := g.admin.ListCommittedOffsets(limited, names...)
+		cancel()
 		if ctx.Err() != nil {
 			return
 		}
@@ -415,10 +439,24 @@ func (g *Group) ping(ctx context.Context) error {
 	return nil
 }
 
-// Close leaves the group, so that other members take over at once.
+// Close leaves the group, so that other members take over at once. Where Kafka does not answer it gives up after closeTimeout.
 func (g *Group) Close() {
+	if g.client == nil {
+		return
+	}
 	g.release()
-	g.keeping.Wait()
 	g.lease.end()
-	g.client.CloseAllowingRebalance()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		g.keeping.Wait()
+		g.client.CloseAllowingRebalance()
+	}()
+	timer := time.NewTimer(closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+		g.opts.Logger.Warn("kafka does not confirm that this member leaves the group: its partitions are given away after the session timeout")
+	}
 }

@@ -18,6 +18,9 @@ import (
 	"github.com/tidemark/tidemark/pkg/elastic"
 )
 
+// linger is how long a sender waits for more documents, so that a request is not one window's alone.
+const linger = 5 * time.Millisecond
+
 // Bulker sends a bulk request; *elastic.Client does.
 type Bulker interface {
 	Bulk(ctx context.Context, body []byte) (*elastic.BulkResponse, error)
@@ -149,16 +152,18 @@ func (w *Writer) send(ctx context.Context) {
 			return
 		}
 		size := w.weight(groups[0])
+		lingered := time.NewTimer(linger)
 	more:
 		for size < int64(w.opts.RequestBytes) {
 			select {
 			case next := <-w.queue:
 				groups = append(groups, next)
 				size += w.weight(next)
-			default:
+			case <-lingered.C:
 				break more
 			}
 		}
+		lingered.Stop()
 		var items []item
 		for _, g := range groups {
 			items = append(items, g...)
