@@ -334,7 +334,11 @@ func (pl *pipeline) commitOnce(ctx context.Context) {
 	}
 	for key, p := range partitions {
 		if e := failed[key]; e != nil {
-			pl.logger.Debug("offset not committed", "partition", p.id.String(), "error", e)
+			level := slog.LevelWarn
+			if consume.Rebalancing(e) {
+				level = slog.LevelDebug
+			}
+			pl.logger.Log(ctx, level, "offset not committed", "partition", p.id.String(), "error", e)
 			continue
 		}
 		p.committed(states[key])

@@ -2,11 +2,20 @@ package consume
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
+
+// ErrGivenAway is the error for a commit to a partition that is not this member's any more.
+var ErrGivenAway = errors.New("the partition was given to another member")
+
+// Rebalancing reports whether a commit failed only because the group is dividing its partitions anew.
+func Rebalancing(err error) bool {
+	return errors.Is(err, ErrGivenAway) || errors.Is(err, kerr.RebalanceInProgress) || errors.Is(err, kerr.IllegalGeneration) || errors.Is(err, kerr.UnknownMemberID)
+}
 
 // refused are the partitions whose commit the broker did not take.
 func refused(r *kmsg.OffsetCommitResponse) map[Key]error {

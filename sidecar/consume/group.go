@@ -263,8 +263,11 @@ func (g *Group) describe(ctx context.Context, offsets map[string]map[int32]kgo.O
 				out *int64
 			}{{starts, &a.LogStart}, {ends, &a.LogEnd}, {configured, &a.Start}} {
 				found, ok := lookup.in.Lookup(topic, number)
-				if !ok || found.Err != nil {
-					return nil, fmt.Errorf("find the offsets of %s: %w", a.String(), errors.Join(found.Err))
+				if !ok {
+					return nil, fmt.Errorf("find the offsets of %s: no broker told", a.String())
+				}
+				if found.Err != nil {
+					return nil, fmt.Errorf("find the offsets of %s: %w", a.String(), found.Err)
 				}
 				*lookup.out = found.Offset
 			}
@@ -343,7 +346,7 @@ func (g *Group) Commit(ctx context.Context, commits []Commit) (failed map[Key]er
 	g.mu.Lock()
 	for _, c := range commits {
 		if g.owned[c.Key] != c.Owner {
-			failed[c.Key] = errors.New("the partition was given to another member")
+			failed[c.Key] = ErrGivenAway
 			continue
 		}
 		if offsets[c.Key.Topic] == nil {
@@ -417,10 +420,9 @@ func (g *Group) watchEnds(ctx context.Context) {
 			return
 		}
 		if err != nil {
-			g.note(asking, fmt.Errorf("find where the logs end: %w", err))
-			continue
+			err = fmt.Errorf("find where the logs end: %w", err)
 		}
-		g.note(asking, nil)
+		g.note(asking, err) // of what a part of the brokers answered, the ends are known all the same
 		for key, p := range owned {
 			if end, ok := ends.Lookup(key.Topic, key.Partition); ok && end.Err == nil {
 				p.EndOffset(end.Offset)
