@@ -9,8 +9,10 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/status"
 	"github.com/tidemark/tidemark/tests/servers"
 )
@@ -131,6 +133,51 @@ func TestDeletedOffsetsAreNotBegunAnewOverOldRollups(t *testing.T) {
 	if n := total(b.documents("total")); n != total(b.truth) {
 		t.Errorf("the documents hold %d events, %d were produced", n, total(b.truth))
 	}
+}
+
+// TestLatestIsTheEndForPartitionsThatWereThere has a group that has begun one partition of a topic when it had two, as another member may have just done.
+func TestLatestIsTheEndForPartitionsThatWereThere(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	var records []*kgo.Record
+	for i := range int32(30) {
+		records = append(records, &kgo.Record{Topic: b.topic, Partition: i % testPartitions, Value: fmt.Appendf(nil, `{"t":%d}`, testOrigin)})
+	}
+	producer, err := kgo.NewClient(kgo.SeedBrokers(kafka), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer producer.Close()
+	if err := producer.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	begun := aggregate.State{Partitions: 2, Rollups: []aggregate.RollupState{{Definition: "0123456789abcdef"}}}
+	metadata, err := begun.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: b.topic, Partition: 0, At: 0, LeaderEpoch: -1, Metadata: metadata})
+	if err := kadm.NewClient(b.client).CommitAllOffsets(t.Context(), b.topic, offsets); err != nil {
+		t.Fatal(err)
+	}
+	run := b.start(b.configure("session_timeout: 6s", "session_timeout: 6s\n  start: latest"))
+	next := map[string]int64{}
+	consumed := map[string]int64{}
+	run.eventually(func() bool {
+		for _, p := range run.status().Streams[0].Rollups[0].Partitions {
+			next[p.Partition], consumed[p.Partition] = p.NextOffset, p.Ledger.Consumed
+		}
+		return next[b.topic+"/1"] == 10 && next[b.topic+"/2"] == 10
+	}, func() string { return fmt.Sprintf("next offsets: %v", next) })
+	if n := consumed[b.topic+"/1"]; n != 0 {
+		t.Errorf("%d events were read of a partition that was there, before its end", n)
+	}
+	if n := consumed[b.topic+"/2"]; n != 10 {
+		t.Errorf("%d of 10 events were read of a partition that appeared later", n)
+	}
+	run.end()
 }
 
 func TestTopicThatComesLaterIsRead(t *testing.T) {

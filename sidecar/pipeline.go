@@ -86,7 +86,7 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 	if len(topics) == 0 {
 		return nil, errors.New("no stream is configured: add one under streams")
 	}
-	pl.group, err = consume.NewGroup(consume.Options{Kafka: cfg.Kafka, Topics: topics, Open: pl.open, Refuse: pl.refuse, Forget: pl.forget, Logger: logger})
+	pl.group, err = consume.NewGroup(consume.Options{Kafka: cfg.Kafka, Topics: topics, Open: pl.open, Counted: counted, Refuse: pl.refuse, Forget: pl.forget, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,9 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 		if err != nil {
 			return aggregate.State{}, err
 		}
-		return plan.Begin(offset, 0, a.TopicID), nil
+		state := plan.Begin(offset, 0, a.TopicID)
+		state.Partitions = int64(a.Partitions)
+		return state, nil
 	}
 	if a.Committed < 0 {
 		return fresh(a.Start)
@@ -212,6 +214,15 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 	p.safe = state.Released
 	p.done, p.commits, p.lineage = &state, state.Commit, state.Lineage
 	return state, nil
+}
+
+// counted is how many partitions the topic had when the partition of a commit was begun; 0 for a commit of others.
+func counted(offset int64, metadata string) int {
+	state, err := aggregate.DecodeState(offset, metadata)
+	if err != nil {
+		return 0
+	}
+	return int(state.Partitions)
 }
 
 func (pl *pipeline) refuse(id rollup.Partition, err error) {

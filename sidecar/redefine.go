@@ -68,7 +68,7 @@ func (p *partition) redefining(ctx context.Context) state {
 		ledgers[d.Name] = old.Rollups[i]
 	}
 	next := plan.Begin(old.Offset, old.Lineage, old.TopicID)
-	next.Watermark, next.SealedThrough, next.Behind = old.Watermark, old.SealedThrough, old.Behind
+	next.Watermark, next.SealedThrough, next.Behind, next.Partitions = old.Watermark, old.SealedThrough, old.Behind, old.Partitions
 	for i, d := range p.stream.definitions {
 		next.Rollups[i].Counted, next.Rollups[i].Rejected = ledgers[d.Name].Counted, ledgers[d.Name].Rejected
 	}

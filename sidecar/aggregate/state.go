@@ -32,8 +32,9 @@ type State struct {
 	// Lineage counts the times that the rollups of the partition were begun anew; Commit counts the commits.
 	Lineage int64
 	Commit  int64
-	// TopicID is the identity of the topic that the offsets belong to.
-	TopicID [16]byte
+	// TopicID is the identity of the topic that the offsets belong to, and Partitions how many partitions it had when this one was begun.
+	TopicID    [16]byte
+	Partitions int64
 	// Released says that the owner had held the partition for long enough that no earlier owner could still be sending, and then gave it up in order.
 	Released bool
 	// Rollups has one entry for each rollup of the stream, in the order of their names.
@@ -102,7 +103,7 @@ func (s *State) Encode() (string, error) {
 	}
 	b = append(b, flags)
 	b = append(b, s.TopicID[:]...)
-	for _, n := range []int64{s.Watermark, s.SealedThrough, s.End, s.Behind, s.Lineage, s.Commit, int64(len(s.Rollups))} {
+	for _, n := range []int64{s.Watermark, s.SealedThrough, s.End, s.Behind, s.Lineage, s.Commit, s.Partitions, int64(len(s.Rollups))} {
 		b = binary.AppendVarint(b, n)
 	}
 	for _, r := range s.Rollups {
@@ -137,7 +138,7 @@ func DecodeState(offset int64, metadata string) (State, error) {
 	s.Released = r.bytes(1)[0]&1 != 0
 	copy(s.TopicID[:], r.bytes(len(s.TopicID)))
 	var count int64
-	for _, n := range []*int64{&s.Watermark, &s.SealedThrough, &s.End, &s.Behind, &s.Lineage, &s.Commit, &count} {
+	for _, n := range []*int64{&s.Watermark, &s.SealedThrough, &s.End, &s.Behind, &s.Lineage, &s.Commit, &s.Partitions, &count} {
 		*n = r.varint()
 	}
 	if count < 0 || count > MaxStateBytes {

@@ -41,6 +41,8 @@ type Assignment struct {
 	Metadata  string
 	// Start is the first offset to read where nothing is committed.
 	Start int64
+	// Partitions is how many partitions the topic has.
+	Partitions int
 	// LogStart and LogEnd are the log's first offset and the one after its last.
 	LogStart, LogEnd int64
 }
@@ -63,6 +65,8 @@ type Options struct {
 	Kafka  config.Kafka
 	Topics []string
 	Open   OpenFunc
+	// Counted reads from a commit's metadata how many partitions the topic had when the committed one was begun; 0 where it does not tell.
+	Counted func(offset int64, metadata string) int
 	// Refuse is told of partitions that Open did not begin, and Forget when such a partition is given up.
 	Refuse func(rollup.Partition, error)
 	Forget func(Key)
@@ -271,7 +275,8 @@ func (g *Group) describe(ctx context.Context, offsets map[string]map[int32]kgo.O
 				}
 				*lookup.out = found.Offset
 			}
-			if len(committed[topic]) > 0 { // the group has read the topic before: a partition without an offset appeared since
+			a.Partitions = len(details[topic].Partitions)
+			if g.appeared(committed[topic], number) {
 				a.Start = a.LogStart
 			}
 			if c, ok := committed.Lookup(topic, number); ok && c.Err == nil && c.At >= 0 {
@@ -281,6 +286,16 @@ func (g *Group) describe(ctx context.Context, offsets map[string]map[int32]kgo.O
 		}
 	}
 	return assignments, nil
+}
+
+// appeared reports whether a partition came into being after the group had begun to read its topic, so that all of it is to be read.
+func (g *Group) appeared(committed map[int32]kadm.OffsetResponse, number int32) bool {
+	for _, c := range committed {
+		if n := g.opts.Counted(c.At, c.Metadata); c.Err == nil && c.At >= 0 && n > 0 && int(number) >= n {
+			return true
+		}
+	}
+	return false
 }
 
 // revoked gives partitions up; commits under way are waited for, and later ones left out.
