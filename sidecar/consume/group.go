@@ -85,6 +85,8 @@ type Group struct {
 	client *kgo.Client
 	admin  *kadm.Client
 	lease  lease
+	// joined is closed when client and admin are set: the client calls back as soon as it is made.
+	joined chan struct{}
 	// release ends the keeping of the lease.
 	release context.CancelFunc
 	keeping sync.WaitGroup
@@ -98,7 +100,7 @@ type Group struct {
 
 // NewGroup prepares the membership; Run joins, and Close must be called in any case. Errors are about the configuration.
 func NewGroup(opts Options) (*Group, error) {
-	g := &Group{opts: opts, owned: map[Key]Processor{}, failures: map[operation]failure{}, lease: lease{timeout: opts.Kafka.SessionTimeout}}
+	g := &Group{opts: opts, owned: map[Key]Processor{}, failures: map[operation]failure{}, joined: make(chan struct{}), lease: lease{timeout: opts.Kafka.SessionTimeout}}
 	if _, err := g.clientOptions(); err != nil {
 		return nil, err
 	}
@@ -147,6 +149,7 @@ func (g *Group) Join() error {
 	}
 	g.client, g.admin = client, kadm.NewClient(client)
 	g.admin.SetTimeoutMillis(int32(adminTimeout.Milliseconds()))
+	close(g.joined)
 	ctx, cancel := context.WithCancel(context.Background())
 	g.release = cancel
 	g.keeping.Go(func() { g.lease.keep(ctx, g.client, g.opts.Kafka.Group, g.opts.Kafka.InstanceID) })
@@ -193,6 +196,7 @@ func (g *Group) dispatch(ctx context.Context, fetches kgo.Fetches) {
 
 // adjust is called when partitions were assigned, before they are read.
 func (g *Group) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	<-g.joined
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	assignments, err := g.describe(ctx, offsets)
