@@ -209,5 +209,8 @@ func feed(ctx context.Context, cfg *config.Config, o demoOptions, host string, t
 	g.Go(func() error {
 		return collect.Run(ctx, collect.Options{Host: host, Period: o.period, Processes: cfg.Collect.Processes, Logger: logger}, metrics.Produce)
 	})
-	return g.Wait()
+	err = g.Wait()
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return errors.Join(err, metrics.Close(closing), logs.Close(closing))
 }
