@@ -25,11 +25,7 @@ func newCollectCommand(logging *logOptions) *cobra.Command {
 		Example: "  tidemark collect --config tidemark.yaml --period 1s",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(path)
-			if err != nil {
-				return err
-			}
-			handler, err := logging.handler(c.ErrOrStderr())
+			cfg, logger, err := logging.configured(c, path)
 			if err != nil {
 				return err
 			}
@@ -45,7 +41,7 @@ func newCollectCommand(logging *logOptions) *cobra.Command {
 			if cfg.Collect.Period < collect.MinPeriod {
 				return usageError{fmt.Errorf("--period %s: %s or more is allowed", period, collect.MinPeriod)}
 			}
-			return runCollect(c.Context(), cfg, slog.New(handler))
+			return runCollect(c.Context(), cfg, logger)
 		},
 	}
 	configFlag(c, &path)

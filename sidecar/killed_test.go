@@ -74,39 +74,34 @@ func (p *process) awaitLog(t *testing.T, text string, times int) {
 // TestKilledSidecarsCountEveryEventOnce kills processes while windows are being written, lets others take over, and stops one for longer than the group
 // waits, so that it goes on when its partitions are another's.
 func TestKilledSidecarsCountEveryEventOnce(t *testing.T) {
-	for _, backend := range backends {
-		t.Run(backend.name, func(t *testing.T) {
-			t.Parallel()
-			kafka, store := backend.start(t)
-			b := newBench(t, kafka, store)
-			configuration := b.configure("max_keys", "max_keys", "groupings: [[host], []]", "groupings: [[host], []]\n        max_keys: 11")
-			rnd := rand.New(rand.NewPCG(11, 5))
-			for round := range int64(3) {
-				b.produce(round*60, 2_000)
-				p := b.spawn(configuration)
-				p.awaitLog(t, "window closed", 3+rnd.IntN(20))
-				p.kill()
-			}
-			stopped := b.spawn(configuration)
-			stopped.awaitLog(t, "window closed", 5)
-			if err := stopped.command.Process.Signal(syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
-			b.produce(180, 1_000)
-			run := b.start(configuration) // gets the partitions when the session of the one that is stopped has ended
-			var got int64
-			run.eventually(func() bool {
-				got = total(b.documents("total"))
-				return got == total(b.truth)
-			}, func() string { return fmt.Sprintf("documents hold %d events, %d were produced", got, total(b.truth)) })
-			if err := stopped.command.Process.Signal(syscall.SIGCONT); err != nil {
-				t.Fatal(err)
-			}
-			b.produce(240, 1_000)
-			b.awaitWithOverflow(run)
-			run.end()
-		})
-	}
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		configuration := b.configure("max_keys", "max_keys", "groupings: [[host], []]", "groupings: [[host], []]\n        max_keys: 11")
+		rnd := rand.New(rand.NewPCG(11, 5))
+		for round := range int64(3) {
+			b.produce(round*60, 2_000)
+			p := b.spawn(configuration)
+			p.awaitLog(t, "window closed", 3+rnd.IntN(20))
+			p.kill()
+		}
+		stopped := b.spawn(configuration)
+		stopped.awaitLog(t, "window closed", 5)
+		if err := stopped.command.Process.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		b.produce(180, 1_000)
+		run := b.start(configuration) // gets the partitions when the session of the one that is stopped has ended
+		var got int64
+		run.eventually(func() bool {
+			got = total(b.documents("total"))
+			return got == total(b.truth)
+		}, func() string { return fmt.Sprintf("documents hold %d events, %d were produced", got, total(b.truth)) })
+		if err := stopped.command.Process.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		b.produce(240, 1_000)
+		b.awaitWithOverflow(run)
+		run.end()
+	})
 }
 
 // awaitWithOverflow waits until every grouping holds all events, for a rollup with more keys than it keeps.

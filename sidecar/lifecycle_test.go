@@ -18,41 +18,36 @@ import (
 )
 
 func TestTopicMadeAnewIsCountedFromItsBeginning(t *testing.T) {
-	for _, backend := range backends {
-		t.Run(backend.name, func(t *testing.T) {
-			t.Parallel()
-			kafka, store := backend.start(t)
-			b := newBench(t, kafka, store)
-			configuration := b.configure()
-			b.produce(0, 600)
-			run := b.start(configuration)
-			b.await(run)
-			run.end()
-			admin := kadm.NewClient(b.client)
-			if _, err := admin.DeleteTopic(t.Context(), b.topic); err != nil {
-				t.Fatal(err)
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		configuration := b.configure()
+		b.produce(0, 600)
+		run := b.start(configuration)
+		b.await(run)
+		run.end()
+		admin := kadm.NewClient(b.client)
+		if _, err := admin.DeleteTopic(t.Context(), b.topic); err != nil {
+			t.Fatal(err)
+		}
+		run.eventually(func() bool {
+			_, err := admin.CreateTopic(t.Context(), testPartitions, 1, nil, b.topic)
+			return err == nil
+		}, func() string { return "the topic cannot be made anew" })
+		b.client.PurgeTopicsFromClient(b.topic)
+		b.produce(60, 400)
+		run = b.start(configuration)
+		b.await(run)
+		run.eventually(func() bool {
+			catalog, err := (&catalog{client: b.elastic, prefix: b.prefix}).read(t.Context())
+			if err != nil {
+				return false
 			}
-			run.eventually(func() bool {
-				_, err := admin.CreateTopic(t.Context(), testPartitions, 1, nil, b.topic)
-				return err == nil
-			}, func() string { return "the topic cannot be made anew" })
-			b.client.PurgeTopicsFromClient(b.topic)
-			b.produce(60, 400)
-			run = b.start(configuration)
-			b.await(run)
-			run.eventually(func() bool {
-				catalog, err := (&catalog{client: b.elastic, prefix: b.prefix}).read(t.Context())
-				if err != nil {
-					return false
-				}
-				entry, _ := catalog.Rollup("writes")
-				return len(entry.Progress) == testPartitions && !slices.ContainsFunc(entry.Progress, func(p rollup.PartitionProgress) bool {
-					return p.TopicID == strings.Repeat("0", 32) || p.Lag != 0
-				}) && total(b.documents("total")) == total(b.truth)
-			}, func() string { return "the progress is not told" })
-			run.end()
-		})
-	}
+			entry, _ := catalog.Rollup("writes")
+			return len(entry.Progress) == testPartitions && !slices.ContainsFunc(entry.Progress, func(p rollup.PartitionProgress) bool {
+				return p.TopicID == strings.Repeat("0", 32) || p.Lag != 0
+			}) && total(b.documents("total")) == total(b.truth)
+		}, func() string { return "the progress is not told" })
+		run.end()
+	})
 }
 
 func TestSetupBesideASidecarChangesNothing(t *testing.T) {
@@ -87,23 +82,18 @@ func TestSetupBesideASidecarChangesNothing(t *testing.T) {
 
 // TestRemovedMeasureIsWrittenUntilItsEventsAreRead kills a sidecar with a backlog of days whose indices are made after the measure was removed.
 func TestRemovedMeasureIsWrittenUntilItsEventsAreRead(t *testing.T) {
-	for _, backend := range backends {
-		t.Run(backend.name, func(t *testing.T) {
-			t.Parallel()
-			kafka, store := backend.start(t)
-			b := newBench(t, kafka, store)
-			b.produce(0, 600)
-			p := b.spawn(b.configure("{n: n}", "{n: n, m: t}"))
-			p.awaitLog(t, "offset committed", 5)
-			p.kill()
-			b.produce(2*86_400, 600)
-			b.produce(3*86_400, 600)
-			run := b.start(b.configure())
-			b.await(run)
-			b.checkLedger(run)
-			run.end()
-		})
-	}
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		b.produce(0, 600)
+		p := b.spawn(b.configure("{n: n}", "{n: n, m: t}"))
+		p.awaitLog(t, "offset committed", 5)
+		p.kill()
+		b.produce(2*86_400, 600)
+		b.produce(3*86_400, 600)
+		run := b.start(b.configure())
+		b.await(run)
+		b.checkLedger(run)
+		run.end()
+	})
 }
 
 func TestDeletedOffsetsAreNotBegunAnewOverOldRollups(t *testing.T) {

@@ -102,6 +102,19 @@ func configFlag(c *cobra.Command, path *string) {
 	}
 }
 
+// configured loads the file that --config names and makes the logger that the flags ask for.
+func (o *logOptions) configured(c *cobra.Command, path string) (*config.Config, *slog.Logger, error) {
+	cfg, err := loadConfig(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	handler, err := o.handler(c.ErrOrStderr())
+	if err != nil {
+		return nil, nil, err
+	}
+	return cfg, slog.New(handler), nil
+}
+
 type logOptions struct{ level, format string }
 
 // handler gives the handler that the flags ask for.

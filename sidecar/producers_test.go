@@ -17,34 +17,29 @@ import (
 // TestRsyslogEventsAreCounted sends lines through a real rsyslogd with omkafka.
 func TestRsyslogEventsAreCounted(t *testing.T) {
 	rsyslogd := installed(t, "rsyslogd", "/usr/lib/*/rsyslog/omkafka.so", "rsyslog with rsyslog-kafka")
-	for _, backend := range backends {
-		t.Run(backend.name, func(t *testing.T) {
-			t.Parallel()
-			kafka, store := backend.start(t)
-			b := newBench(t, kafka, store)
-			run := b.start(b.configure("{field: t, format: unix_ms}", `{field: "@timestamp", format: rfc3339}`, "{host: host, path: path}", "{host: host.name, path: process.name}", "measures: {n: n}", ""))
-			socket := startRsyslog(t, rsyslogd, b)
-			const lines = 300
-			for i := range lines {
-				if _, err := fmt.Fprintf(socket, "<13>prog%d[7]: line %d of path/to/\"this\"\n", i%2, i); err != nil {
-					t.Fatal(err)
-				}
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		run := b.start(b.configure("{field: t, format: unix_ms}", `{field: "@timestamp", format: rfc3339}`, "{host: host, path: path}", "{host: host.name, path: process.name}", "measures: {n: n}", ""))
+		socket := startRsyslog(t, rsyslogd, b)
+		const lines = 300
+		for i := range lines {
+			if _, err := fmt.Fprintf(socket, "<13>prog%d[7]: line %d of path/to/\"this\"\n", i%2, i); err != nil {
+				t.Fatal(err)
 			}
-			var got map[string]int64
-			run.eventually(func() bool {
-				got = b.documents("host,path")
-				return total(got) == lines
-			}, func() string { return fmt.Sprintf("%d lines were sent, documents hold %v", lines, got) })
-			byProgram := map[string]int64{}
-			for key, n := range got {
-				byProgram[key[strings.LastIndex(key, " ")+1:]] += n
-			}
-			if byProgram["prog0"] != lines/2 || byProgram["prog1"] != lines/2 {
-				t.Errorf("lines by program: %v", byProgram)
-			}
-			run.end()
-		})
-	}
+		}
+		var got map[string]int64
+		run.eventually(func() bool {
+			got = b.documents("host,path")
+			return total(got) == lines
+		}, func() string { return fmt.Sprintf("%d lines were sent, documents hold %v", lines, got) })
+		byProgram := map[string]int64{}
+		for key, n := range got {
+			byProgram[key[strings.LastIndex(key, " ")+1:]] += n
+		}
+		if byProgram["prog0"] != lines/2 || byProgram["prog1"] != lines/2 {
+			t.Errorf("lines by program: %v", byProgram)
+		}
+		run.end()
+	})
 }
 
 // installed finds a daemon and its module, or skips the test.
@@ -126,15 +121,11 @@ func runDaemon(t *testing.T, path string, args ...string) *exec.Cmd {
 // TestCollectdEventsAreCounted reads this machine's load and memory from a real collectd with write_kafka.
 func TestCollectdEventsAreCounted(t *testing.T) {
 	collectd := installed(t, "collectd", "/usr/lib/collectd/write_kafka.so", "collectd with write_kafka")
-	for _, backend := range backends {
-		t.Run(backend.name, func(t *testing.T) {
-			t.Parallel()
-			kafka, store := backend.start(t)
-			b := newBench(t, kafka, store)
-			run := b.start(b.configure("{field: t, format: unix_ms}", "{field: time, format: unix}", "{host: host, path: path}", "{host: host, path: plugin}", "{n: n}", "{n: values}"))
-			folder := t.TempDir()
-			configuration := filepath.Join(folder, "collectd.conf")
-			text := fmt.Sprintf(`
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		run := b.start(b.configure("{field: t, format: unix_ms}", "{field: time, format: unix}", "{host: host, path: path}", "{host: host, path: plugin}", "{n: n}", "{n: values}"))
+		folder := t.TempDir()
+		configuration := filepath.Join(folder, "collectd.conf")
+		text := fmt.Sprintf(`
 Hostname "node-1"
 BaseDir %[1]q
 Interval 0.5
@@ -148,32 +139,31 @@ LoadPlugin write_kafka
   </Topic>
 </Plugin>
 `, folder, b.kafka, b.topic)
-			if err := os.WriteFile(configuration, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
+		if err := os.WriteFile(configuration, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		daemon := runDaemon(t, collectd, "-f", "-C", configuration, "-P", filepath.Join(folder, "pid"))
+		var written int64
+		run.eventually(func() bool {
+			written = b.written()
+			return written >= 30
+		}, func() string { return fmt.Sprintf("collectd wrote %d records", written) })
+		if err := daemon.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		_ = daemon.Wait()
+		var got map[string]int64
+		run.eventually(func() bool {
+			got = b.documents("host,path")
+			return total(got) == b.written()
+		}, func() string { return fmt.Sprintf("collectd wrote %d records, documents hold %v", b.written(), got) })
+		for key := range got {
+			if !strings.HasSuffix(key, " node-1 load") && !strings.HasSuffix(key, " node-1 memory") {
+				t.Errorf("unexpected key %q", key)
 			}
-			daemon := runDaemon(t, collectd, "-f", "-C", configuration, "-P", filepath.Join(folder, "pid"))
-			var written int64
-			run.eventually(func() bool {
-				written = b.written()
-				return written >= 30
-			}, func() string { return fmt.Sprintf("collectd wrote %d records", written) })
-			if err := daemon.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			_ = daemon.Wait()
-			var got map[string]int64
-			run.eventually(func() bool {
-				got = b.documents("host,path")
-				return total(got) == b.written()
-			}, func() string { return fmt.Sprintf("collectd wrote %d records, documents hold %v", b.written(), got) })
-			for key := range got {
-				if !strings.HasSuffix(key, " node-1 load") && !strings.HasSuffix(key, " node-1 memory") {
-					t.Errorf("unexpected key %q", key)
-				}
-			}
-			run.end()
-		})
-	}
+		}
+		run.end()
+	})
 }
 
 // written is how many records the topic holds.

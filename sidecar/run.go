@@ -23,15 +23,11 @@ func newRunCommand(logging *logOptions) *cobra.Command {
 		Example: "  tidemark run --config tidemark.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(path)
+			cfg, logger, err := logging.configured(c, path)
 			if err != nil {
 				return err
 			}
-			handler, err := logging.handler(c.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			return runSidecar(c.Context(), cfg, slog.New(handler), nil)
+			return runSidecar(c.Context(), cfg, logger, nil)
 		},
 	}
 	configFlag(c, &path)

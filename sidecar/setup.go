@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -18,11 +17,7 @@ func newSetupCommand(logging *logOptions) *cobra.Command {
 		Example: "  tidemark setup --config tidemark.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(path)
-			if err != nil {
-				return err
-			}
-			handler, err := logging.handler(c.ErrOrStderr())
+			cfg, logger, err := logging.configured(c, path)
 			if err != nil {
 				return err
 			}
@@ -40,7 +35,7 @@ func newSetupCommand(logging *logOptions) *cobra.Command {
 				streams = append(streams, compiled)
 			}
 			prefix := cfg.Elasticsearch.IndexPrefix
-			if err := newCatalog(client, prefix, streams, nil, slog.New(handler)).install(c.Context()); err != nil {
+			if err := newCatalog(client, prefix, streams, nil, logger).install(c.Context()); err != nil {
 				return fmt.Errorf("set up Elasticsearch: %w", err)
 			}
 			for _, s := range streams {
