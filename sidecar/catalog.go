@@ -59,8 +59,11 @@ func newCatalog(client *elastic.Client, prefix string, streams []*stream, kafka 
 func (c *catalog) register(ctx context.Context) error {
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, retryMax) {
 		err := c.install(ctx)
+		if errors.Is(err, elastic.ErrIncompatible) || errors.As(err, new(*mappingError)) {
+			return err
+		}
 		c.note(err)
-		if err == nil || ctx.Err() != nil || errors.Is(err, elastic.ErrIncompatible) {
+		if err == nil || ctx.Err() != nil {
 			return err
 		}
 		if !sleep(ctx, pause) {
@@ -107,6 +110,16 @@ func (c *catalog) install(ctx context.Context) error {
 	if err := c.client.CreateIndex(ctx, rollup.ProgressIndex(c.prefix), body); err != nil {
 		return fmt.Errorf("make the progress index: %w", err)
 	}
+	mapping, err := rollup.ProgressMapping()
+	if err != nil {
+		return fmt.Errorf("describe the progress index: %w", err)
+	}
+	if _, err := c.checkMappings(ctx, rollup.ProgressIndex(c.prefix), mapping); err != nil {
+		return err
+	}
+	if err := c.client.PutMapping(ctx, rollup.ProgressIndex(c.prefix), mapping); err != nil { // an earlier release may have made it
+		return fmt.Errorf("bring the progress index up to date: %w", err)
+	}
 	known, err := c.definitions(ctx)
 	if err != nil {
 		return err
@@ -143,29 +156,50 @@ func (c *catalog) definitions(ctx context.Context) (map[string][]rollup.Definiti
 }
 
 // checkNew fails where the progress index tells of the partition already, though the group has no offset for it: what was written would be counted again.
-// It waits for Elasticsearch.
-func (c *catalog) checkNew(ctx context.Context, id rollup.Partition) error {
-	query, err := json.Marshal(map[string]any{"size": 1, "query": map[string]any{"bool": map[string]any{"filter": []any{
-		map[string]any{"term": map[string]any{"kind": rollup.KindPartition}},
+// Of an earlier topic of the same name it tells the last lineage and commit, since progress is ordered by them. It waits for Elasticsearch.
+func (c *catalog) checkNew(ctx context.Context, id rollup.Partition) (lineage, commit int64, err error) {
+	query, err := json.Marshal(map[string]any{"size": 1000, "query": map[string]any{"bool": map[string]any{"filter": []any{
+		map[string]any{"terms": map[string]any{"kind": []string{rollup.KindPartition, rollup.KindState}}},
 		map[string]any{"term": map[string]any{"partition": id.String()}},
-		map[string]any{"term": map[string]any{"topic_id": encodeTopicID(id.TopicID)}},
 	}}}})
 	if err != nil {
-		return fmt.Errorf("ask for the partition's progress: %w", err)
+		return 0, 0, fmt.Errorf("ask for the partition's progress: %w", err)
 	}
 	for {
-		sources, err := c.search(ctx, string(query))
-		switch {
-		case err == nil && len(sources) > 0:
-			return fmt.Errorf("the group has no offset for the partition, but %s holds rollups of it: it was read by another group, or the group's offsets were deleted; "+
-				"to begin anew, set kafka.group and elasticsearch.index_prefix to new names", rollup.ProgressIndex(c.prefix))
-		case err == nil:
-			return nil
+		err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix))
+		var sources []json.RawMessage
+		if err == nil {
+			sources, err = c.search(ctx, string(query))
+		}
+		if err == nil {
+			return c.lastCommit(id, sources)
 		}
 		if !sleep(ctx, retryMax) {
-			return ctx.Err()
+			return 0, 0, ctx.Err()
 		}
 	}
+}
+
+// lastCommit finds the last lineage and commit in a partition's progress documents. It fails where one is of this very partition.
+func (c *catalog) lastCommit(id rollup.Partition, sources []json.RawMessage) (lineage, commit int64, err error) {
+	for _, source := range sources {
+		var doc struct {
+			TopicID string `json:"topic_id"`
+			Lineage int64  `json:"lineage"`
+			Commit  int64  `json:"commit"`
+		}
+		if err := json.Unmarshal(source, &doc); err != nil {
+			return 0, 0, fmt.Errorf("read the partition's progress: %w", err)
+		}
+		if doc.TopicID == encodeTopicID(id.TopicID) {
+			return 0, 0, fmt.Errorf("the group has no offset for the partition, but %s holds rollups of it: it was read by another group, or the group's offsets were deleted; %s",
+				rollup.ProgressIndex(c.prefix), howToGoOn)
+		}
+		if rollup.Version(doc.Lineage, doc.Commit) > rollup.Version(lineage, commit) {
+			lineage, commit = doc.Lineage, doc.Commit
+		}
+	}
+	return lineage, commit, nil
 }
 
 // mend puts templates and mappings anew, for an index that was made while they were older.
@@ -177,6 +211,21 @@ func (c *catalog) mend(ctx context.Context) {
 
 // installRollup puts the template, and adds what the definition has newly to the indices that exist.
 func (c *catalog) installRollup(ctx context.Context, d *rollup.Definition) error {
+	mapping, err := json.Marshal(rollup.DocumentMapping(d))
+	if err != nil {
+		return fmt.Errorf("describe the mapping: %w", err)
+	}
+	var existing []string // patterns that match something
+	for _, tier := range append([]rollup.Tier{d.Window}, d.Tiers...) {
+		pattern := rollup.IndexPattern(c.prefix, d.Name, tier)
+		indices, err := c.checkMappings(ctx, pattern, mapping)
+		if err != nil {
+			return err
+		}
+		if indices > 0 {
+			existing = append(existing, pattern)
+		}
+	}
 	template, err := rollup.Template(c.prefix, d)
 	if err != nil {
 		return fmt.Errorf("describe the template: %w", err)
@@ -184,19 +233,7 @@ func (c *catalog) installRollup(ctx context.Context, d *rollup.Definition) error
 	if err := c.client.PutIndexTemplate(ctx, rollup.TemplateName(c.prefix, d.Name), template); err != nil {
 		return err
 	}
-	mapping, err := json.Marshal(rollup.DocumentMapping(d))
-	if err != nil {
-		return fmt.Errorf("describe the mapping: %w", err)
-	}
-	for _, tier := range append([]rollup.Tier{d.Window}, d.Tiers...) {
-		pattern := rollup.IndexPattern(c.prefix, d.Name, tier)
-		indices, err := c.client.ListIndices(ctx, pattern)
-		if err != nil {
-			return err
-		}
-		if len(indices) == 0 {
-			continue
-		}
+	for _, pattern := range existing {
 		if err := c.client.PutMapping(ctx, pattern, mapping); err != nil {
 			return err
 		}
@@ -211,7 +248,7 @@ func (c *catalog) publish(ctx context.Context) error {
 		return err
 	}
 	now := time.Now().UnixMilli()
-	b := write.NewBatch(nil)
+	b := &write.Request{}
 	for _, s := range c.streams {
 		partitions, err := c.count(ctx, s)
 		if err != nil {
@@ -316,7 +353,7 @@ func (c *catalog) read(ctx context.Context) (*rollup.Catalog, error) {
 	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
 		return nil, err
 	}
-	sources, err := c.search(ctx, `{"size":10000,"query":{"match_all":{}}}`)
+	sources, err := c.search(ctx, fmt.Sprintf(`{"size":10000,"query":{"terms":{"kind":[%q,%q]}}}`, rollup.KindDefinition, rollup.KindPartition))
 	if err != nil {
 		return nil, err
 	}
@@ -377,10 +414,16 @@ func (c *catalog) find(ctx context.Context, hashes []string) (*stream, error) {
 	return s, err
 }
 
-// tell writes partitions' progress.
-func (c *catalog) tell(ctx context.Context, documents []rollup.PartitionProgress) error {
-	c.logger.Debug("progress told", "documents", len(documents))
-	b := write.NewBatch(nil)
+// tell writes partitions' progress and states.
+func (c *catalog) tell(ctx context.Context, documents []rollup.PartitionProgress, states []rollup.PartitionState) error {
+	c.logger.Debug("progress told", "documents", len(documents), "partitions", len(states))
+	b := &write.Request{}
+	for i := range states {
+		s := &states[i]
+		if err := add(b, c.prefix, s.ID(), rollup.Version(s.Lineage, s.Commit), s); err != nil {
+			return err
+		}
+	}
 	for i := range documents {
 		d := &documents[i]
 		if err := add(b, c.prefix, d.ID(), rollup.Version(d.Lineage, d.Commit), d); err != nil {
@@ -390,17 +433,17 @@ func (c *catalog) tell(ctx context.Context, documents []rollup.PartitionProgress
 	return c.bulk(ctx, b)
 }
 
-func add(b *write.Batch, prefix, id string, version int64, doc any) error {
+func add(b *write.Request, prefix, id string, version int64, doc any) error {
 	source, err := json.Marshal(doc)
 	if err != nil {
 		return fmt.Errorf("encode progress document %s: %w", id, err)
 	}
-	b.AddRaw(rollup.ProgressIndex(prefix), id, version, source)
+	b.Index(rollup.ProgressIndex(prefix), id, version, source)
 	return nil
 }
 
 // bulk writes the batch at once. Documents that were superseded by newer ones are no error.
-func (c *catalog) bulk(ctx context.Context, b *write.Batch) error {
+func (c *catalog) bulk(ctx context.Context, b *write.Request) error {
 	if b.Documents() == 0 {
 		return nil
 	}
@@ -414,6 +457,42 @@ func (c *catalog) bulk(ctx context.Context, b *write.Batch) error {
 		}
 	}
 	return nil
+}
+
+// record keeps that a rollup was rebuilt.
+func (c *catalog) record(ctx context.Context, r replayRecord) error {
+	b := &write.Request{}
+	id := strings.Join([]string{r.Kind, r.Rollup, r.Partition, r.TopicID}, ":")
+	if err := add(b, c.prefix, id, r.Lineage, r); err != nil {
+		return err
+	}
+	return c.bulk(ctx, b)
+}
+
+// replays are the records of what was rebuilt from a partition's log.
+func (c *catalog) replays(ctx context.Context, id rollup.Partition) ([]replayRecord, error) {
+	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
+		return nil, err
+	}
+	query, err := json.Marshal(map[string]any{"size": 10_000, "query": map[string]any{"bool": map[string]any{"filter": []any{
+		map[string]any{"term": map[string]any{"kind": rollup.KindReplay}},
+		map[string]any{"term": map[string]any{"partition": id.String()}},
+		map[string]any{"term": map[string]any{"topic_id": encodeTopicID(id.TopicID)}},
+	}}}})
+	if err != nil {
+		return nil, fmt.Errorf("ask for what was rebuilt: %w", err)
+	}
+	sources, err := c.search(ctx, string(query))
+	if err != nil {
+		return nil, err
+	}
+	records := make([]replayRecord, len(sources))
+	for i := range sources {
+		if err := json.Unmarshal(sources[i], &records[i]); err != nil {
+			return nil, fmt.Errorf("read what was rebuilt: %w", err)
+		}
+	}
+	return records, nil
 }
 
 // streamSettings keeps a stream's settings in the progress index.

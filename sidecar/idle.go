@@ -31,7 +31,7 @@ func (p *partition) rest() {
 
 // barrierDue reports whether the partition is idle and a barrier would tell something new: windows are open, or the tidemark can be raised.
 func (p *partition) barrierDue() bool {
-	if !p.heldSafely() || !p.services.mayWrite() || !p.idle() {
+	if !p.heldSafely() || !p.services.mayWrite() || !p.idle() || !p.readNew() {
 		return false
 	}
 	if windows, _ := p.engine.OpenWindows(); windows > 0 {
@@ -39,6 +39,31 @@ func (p *partition) barrierDue() bool {
 	}
 	target := p.target()
 	return p.engine.Idle() && target != aggregate.Never && target-target%p.stream.grid > p.engine.Watermark()
+}
+
+// crowded reports whether late events hold too much memory: past windows stay open until the window of their arrival closes. A barrier closes them.
+func (p *partition) crowded() bool {
+	keys := p.engine.LateKeys()
+	if keys <= p.stream.MaxLateKeys || !p.readNew() || !p.services.mayWrite() {
+		return false
+	}
+	p.logger.Warn("late events hold too many keys: the open windows are sealed", "keys", keys, "allowed", p.stream.MaxLateKeys)
+	return true
+}
+
+// readNew reports whether what comes has been read by no owner before. Among what was read there must be no barrier: an earlier owner may have written
+// whole windows that a barrier would cut in two.
+func (p *partition) readNew() bool {
+	if !p.newKnown {
+		p.mu.Lock()
+		if p.safe {
+			p.newFrom, p.newKnown = p.switchAt, true // where the state's owner ended
+		} else if p.endAt.Sub(p.held) > p.services.holdOff() {
+			p.newFrom, p.newKnown = p.logEnd, true
+		}
+		p.mu.Unlock()
+	}
+	return p.newKnown && p.engine.Position() >= p.newFrom
 }
 
 // target is the time that an idle partition's watermark is raised to: what it would be if events still came as they did, since their timestamps keep a

@@ -116,7 +116,7 @@ func TestDeletedOffsetsAreNotBegunAnewOverOldRollups(t *testing.T) {
 	run.eventually(func() bool {
 		reasons = run.status().Reasons
 		return slices.ContainsFunc(reasons, func(r string) bool {
-			return strings.Contains(r, "set kafka.group and elasticsearch.index_prefix to new names")
+			return strings.Contains(r, "tidemark replay --resume")
 		})
 	}, func() string { return fmt.Sprintf("reasons: %q", reasons) })
 	run.end()

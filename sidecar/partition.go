@@ -47,6 +47,8 @@ type partition struct {
 	safe     bool            // no earlier owner can be running
 	active   *stream         // whose definitions the engine keeps; not those of stream while older ones have to be finished
 	switchAt int64           // where the log goes over from active to stream
+	newFrom  int64           // from where on no earlier owner has read
+	newKnown bool            // and whether that is known
 
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -62,10 +64,15 @@ type partition struct {
 	batches map[*write.Batch]struct{}
 	commit  *aggregate.State // to be committed, if anything
 	done    *aggregate.State // committed last
+	told    int64            // the counter of the commit that the progress index keeps
 	drain   bool
 	failure error
-	deleted int64 // records that Kafka deleted before they were read
-	view    view
+	broken  error // why the log cannot be read on
+	// orphaned is whether the topic is gone.
+	orphaned bool
+	lost     int64 // records that Kafka deleted before they were read, before this process had the partition
+	gaps     []gap // and since then
+	view     view
 }
 
 // view is what the goroutine lets others see of its engine.
@@ -78,6 +85,7 @@ type view struct {
 	ledgers           []rollup.Ledger
 	windows, keys     int
 	switchAt          int64 // where earlier definitions end that the partition is still read under; 0 for none
+	safe              bool  // no earlier owner can be running
 }
 
 type acknowledgement struct {
@@ -89,8 +97,8 @@ type acknowledgement struct {
 
 // services is what a partition uses of the pipeline.
 type services interface {
-	// submit hands documents to the writer.
-	submit(ctx context.Context, b *write.Batch) error
+	// begin opens a batch of documents to be written.
+	begin(done func(write.Result)) *write.Batch
 	// commitSoon wakes the committer.
 	commitSoon()
 	// deadLetter keeps an event that cannot be counted.
@@ -107,8 +115,8 @@ type services interface {
 	groupName() string
 	// earlier finds the stream whose definitions have the hashes.
 	earlier(ctx context.Context, hashes []string) (*stream, error)
-	// checkNew fails where rollups of the partition are kept already.
-	checkNew(ctx context.Context, id rollup.Partition) error
+	// checkNew fails where rollups of the partition are kept already, and tells of an earlier topic of the same name which lineage and commit were its last.
+	checkNew(ctx context.Context, id rollup.Partition) (lineage, commit int64, err error)
 	gone(p *partition)
 }
 
@@ -197,6 +205,9 @@ func (p *partition) beginning(initial aggregate.State) state {
 			return p.refused
 		}
 		plan, err := active.plan()
+		if err == nil && p.done == nil {
+			err = p.succeed(ctx, &initial)
+		}
 		if err != nil {
 			p.fail(err)
 			return p.refused
@@ -205,15 +216,15 @@ func (p *partition) beginning(initial aggregate.State) state {
 		if active != p.stream && !p.findSwitch(ctx) {
 			return nil
 		}
-		if p.done != nil {
-			return p.reading
-		}
-		if err := p.services.checkNew(ctx, p.id); err != nil {
-			p.fail(err)
-			return p.refused
-		}
-		if !p.commitNow(ctx, p.engine.State()) {
-			return nil
+		switch {
+		case p.done == nil:
+			if !p.commitBarrier(ctx, p.engine.State()) {
+				return nil
+			}
+		case initial.Released: // an orderly end is told to one owner only: whoever takes over from this one must not find it
+			if !p.commitNow(ctx, p.engine.State()) {
+				return nil
+			}
 		}
 		return p.reading
 	}
@@ -230,6 +241,8 @@ func (p *partition) reading(ctx context.Context) state {
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case p.isBroken():
+			return p.refused
 		case drain:
 			return p.draining
 		case len(records) > 0:
@@ -243,14 +256,20 @@ func (p *partition) reading(ctx context.Context) state {
 			}
 			p.offer()
 			p.show(status.Reading)
-			if p.atSwitch() {
+			if p.atSwitch() || p.crowded() {
 				return p.barrier
 			}
 			continue
 		}
+		if p.skip() {
+			p.show(status.Reading)
+		}
 		p.offer()
 		if p.atSwitch() || p.barrierDue() {
 			return p.barrier
+		}
+		if p.isOrphaned() {
+			return p.finishing
 		}
 		p.rest()
 		select {
@@ -275,7 +294,7 @@ func (p *partition) barrier(ctx context.Context) state {
 	if !p.write(ctx, windows) || !p.awaitAcknowledgements(ctx) {
 		return nil
 	}
-	if !p.commitNow(ctx, p.engine.Raised(watermark)) {
+	if !p.commitBarrier(ctx, p.engine.Raised(watermark)) {
 		return nil
 	}
 	p.engine.Raise(watermark)
@@ -287,6 +306,9 @@ func (p *partition) barrier(ctx context.Context) state {
 
 // draining waits for what is being written and commits it.
 func (p *partition) draining(ctx context.Context) state {
+	if p.isOrphaned() {
+		return p.finishing
+	}
 	if !p.awaitAcknowledgements(ctx) {
 		return nil
 	}
@@ -299,7 +321,12 @@ func (p *partition) draining(ctx context.Context) state {
 // refused keeps a partition that cannot go on; it holds its place, and says why.
 func (p *partition) refused(ctx context.Context) state {
 	p.show(status.Stopped)
-	<-ctx.Done()
+	for ctx.Err() == nil && !p.isOrphaned() {
+		select {
+		case <-ctx.Done():
+		case <-p.wake:
+		}
+	}
 	return nil
 }
 
@@ -339,43 +366,43 @@ func beforeOffset(records []*kgo.Record, offset int64) int {
 func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error {
 	for _, r := range records {
 		if next := p.engine.Position(); r.Offset < next {
-			return fmt.Errorf("kafka handed out offset %d where %d comes next: the topic was deleted and made anew, or lost records; restart the sidecar to begin with what it holds", r.Offset, next)
+			return fmt.Errorf("kafka handed out offset %d where %d comes next: the log has lost records that were read, or was restored from an older copy; %s", r.Offset, next, howToBeginAnew)
 		}
 		if r.Attrs.IsControl() {
 			p.engine.Skip(r.Offset + 1)
 			continue
 		}
-		timestamp := int64(-1)
-		if r.Attrs.TimestampType() >= 0 {
-			timestamp = r.Timestamp.UnixMilli()
-		}
-		if outcome := p.engine.Add(aggregate.Record{Offset: r.Offset, Timestamp: timestamp, Value: r.Value}); outcome.Bad() {
+		if outcome := p.engine.Add(record(r)); outcome.Bad() {
 			p.services.deadLetter(ctx, p.id, r, outcome.Reason)
 		}
 	}
 	return nil
 }
 
-// write submits the documents of closed windows. It is false where the work ended meanwhile.
+// write hands over the documents of closed windows; it waits while too many are not written yet. It is false where the work ended meanwhile.
 func (p *partition) write(ctx context.Context, windows []*aggregate.Window) bool {
 	for _, w := range windows {
 		var b *write.Batch
 		engine := p.engine
-		b = write.NewBatch(func(r write.Result) {
+		b = p.services.begin(func(r write.Result) {
 			p.mu.Lock()
 			p.acks = append(p.acks, acknowledgement{window: w, engine: engine, result: r, batch: b})
 			p.mu.Unlock()
 			p.notify()
 		})
-		target := write.Target{Prefix: p.services.prefix(), Definition: &w.Rollup().Definition, Hash: w.Rollup().Hash, Lineage: p.lineage}
-		w.Documents(p.id, func(doc *rollup.Document) { b.Add(target, doc) })
 		p.mu.Lock()
 		p.batches[b] = struct{}{}
 		p.mu.Unlock()
-		p.logger.Debug("window closed", "rollup", target.Definition.Name, "keys", w.Keys(), "documents", b.Documents(), "bytes", b.Bytes())
-		if err := p.services.submit(ctx, b); err != nil {
+		target := write.Target{Prefix: p.services.prefix(), Definition: &w.Rollup().Definition, Hash: w.Rollup().Hash, Lineage: p.lineage}
+		err := w.Documents(p.id, func(doc *rollup.Document) error { return b.Add(ctx, target, doc) })
+		if err == nil {
+			err = b.Close()
+		}
+		if err != nil {
+			p.logger.Debug("window given up", "rollup", target.Definition.Name, "error", err)
 			return false
 		}
+		p.logger.Debug("window closed", "rollup", target.Definition.Name, "keys", w.Keys(), "documents", b.Documents())
 	}
 	return true
 }
@@ -419,6 +446,17 @@ func (p *partition) fail(err error) {
 	p.mu.Unlock()
 }
 
+// isBroken reports whether the log cannot be read on, which is a failure.
+func (p *partition) isBroken() bool {
+	p.mu.Lock()
+	err := p.broken
+	p.mu.Unlock()
+	if err != nil {
+		p.fail(fmt.Errorf("%w; %s", err, howToBeginAnew))
+	}
+	return err != nil
+}
+
 // show publishes what others may see.
 func (p *partition) show(name status.PartitionState) {
 	v := view{state: name}
@@ -433,6 +471,7 @@ func (p *partition) show(name status.PartitionState) {
 // look reads the engine.
 func (p *partition) look(v *view) {
 	*v = view{state: v.state, known: true, position: p.engine.Position(), watermark: p.engine.Watermark(), sealed: p.engine.SealedThrough(), newest: p.engine.Newest()}
+	v.safe = p.safe
 	if p.active != p.stream {
 		v.switchAt = p.switchAt
 	}

@@ -49,6 +49,9 @@ type pipeline struct {
 	partitions map[consume.Key]*partition
 	refused    map[consume.Key]refusal
 	progress   map[*partition]*aggregate.State
+	// untold is why the progress cannot be written, and since when.
+	untold      error
+	untoldSince time.Time
 }
 
 type refusal struct {
@@ -128,9 +131,9 @@ func (pl *pipeline) Run(ctx context.Context) error {
 	background.Go(func() { pl.commitLoop(serving) })
 	background.Go(func() { pl.progressLoop(serving) })
 	background.Go(func() { pl.catalog.refreshLoop(serving) })
-	pl.group.Run(ctx)
+	err := pl.group.Run(ctx)
 	pl.drain(serving)
-	return nil
+	return err
 }
 
 // drain lets every partition finish what it has aggregated.
@@ -178,6 +181,24 @@ func (pl *pipeline) open(a consume.Assignment) (consume.Processor, int64, error)
 	return p, initial.Offset, nil
 }
 
+// What to do about a partition that cannot go on by itself.
+const (
+	howToBeginAnew = "to begin anew from a time on, stop the sidecars and run tidemark replay --restart --from TIME"
+	howToGoOn      = "to go on where the group was, stop the sidecars and run tidemark replay --resume; to begin anew from a time on, tidemark replay --restart --from TIME"
+)
+
+// succeed orders the progress of a partition that nobody has read behind that of an earlier topic of the same name. It fails where the partition was read.
+func (p *partition) succeed(ctx context.Context, initial *aggregate.State) error {
+	lineage, commit, err := p.services.checkNew(ctx, p.id)
+	if err != nil {
+		return err
+	}
+	if rollup.Version(lineage, commit) > rollup.Version(p.lineage, p.commits) {
+		p.lineage, p.commits, initial.Lineage = lineage, commit, lineage
+	}
+	return nil
+}
+
 // resume finds the state from which a partition goes on.
 func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 	fresh := func(offset int64) (aggregate.State, error) {
@@ -186,7 +207,7 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 		if err != nil {
 			return aggregate.State{}, err
 		}
-		state := plan.Begin(offset, 0, a.TopicID)
+		state := plan.Begin(offset, p.lineage, a.TopicID)
 		state.Partitions = int64(a.Partitions)
 		return state, nil
 	}
@@ -195,24 +216,28 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 	}
 	state, err := aggregate.DecodeState(a.Committed, a.Metadata)
 	if err != nil {
-		return aggregate.State{}, fmt.Errorf("offset %d of group %q: %w: to begin anew at kafka.start, set kafka.group and elasticsearch.index_prefix to new names",
-			a.Committed, p.services.groupName(), err)
+		how := howToGoOn
+		if errors.Is(err, aggregate.ErrNewerState) {
+			how = "run that release again"
+		}
+		return aggregate.State{}, fmt.Errorf("offset %d of group %q: %w: %s", a.Committed, p.services.groupName(), err, how)
 	}
 	if state.TopicID != a.TopicID {
 		p.logger.Warn("the topic was deleted and made anew: it is read from its beginning")
-		p.commits = state.Commit // progress documents are ordered by it
+		p.commits, p.lineage, p.lost = state.Commit, state.Lineage, state.Lost // progress is ordered by the first two
 		return fresh(a.LogStart)
 	}
 	if state.Offset > a.LogEnd {
-		return aggregate.State{}, fmt.Errorf("the committed offset %d is beyond the end of the log, %d: the log has lost records, or was restored from an older copy; to begin anew, set kafka.group and elasticsearch.index_prefix to new names", state.Offset, a.LogEnd)
+		return aggregate.State{}, fmt.Errorf("the committed offset %d is beyond the end of the log, %d: the log has lost records, or was restored from an older copy; %s", state.Offset, a.LogEnd, howToGoOn)
 	}
 	if state.Offset < a.LogStart {
 		p.logger.Warn("kafka deleted records before they were read", "records", a.LogStart-state.Offset, "from", state.Offset, "to", a.LogStart)
-		p.deleted = a.LogStart - state.Offset
+		state.Lost += a.LogStart - state.Offset
 		state.Offset = a.LogStart
+		state.End = max(state.End, state.Offset)
 	}
 	p.safe = state.Released
-	p.done, p.commits, p.lineage = &state, state.Commit, state.Lineage
+	p.done, p.commits, p.lineage, p.lost = &state, state.Commit, state.Lineage, state.Lost
 	return state, nil
 }
 
@@ -249,9 +274,7 @@ func (pl *pipeline) gone(p *partition) {
 	}
 }
 
-func (pl *pipeline) submit(ctx context.Context, b *write.Batch) error {
-	return pl.writer.Submit(ctx, b)
-}
+func (pl *pipeline) begin(done func(write.Result)) *write.Batch { return pl.writer.Begin(done) }
 
 func (pl *pipeline) commitSoon() { wakeUp(pl.commitWake) }
 
@@ -278,7 +301,7 @@ func (pl *pipeline) prefix() string { return pl.cfg.Elasticsearch.IndexPrefix }
 
 func (pl *pipeline) groupName() string { return pl.cfg.Kafka.Group }
 
-func (pl *pipeline) checkNew(ctx context.Context, id rollup.Partition) error {
+func (pl *pipeline) checkNew(ctx context.Context, id rollup.Partition) (lineage, commit int64, err error) {
 	return pl.catalog.checkNew(ctx, id)
 }
 
@@ -382,16 +405,31 @@ func (pl *pipeline) writeProgress(ctx context.Context) bool {
 	pl.progress = map[*partition]*aggregate.State{}
 	pl.mu.Unlock()
 	var documents []rollup.PartitionProgress
+	var states []rollup.PartitionState
+	now := time.Now().UnixMilli()
 	for p, s := range pending {
-		documents = append(documents, p.progress(s, pl.owner, time.Now().UnixMilli())...)
+		kept, err := p.kept(s, pl.owner, now)
+		if err != nil {
+			p.fail(err)
+			continue
+		}
+		states = append(states, kept)
+		documents = append(documents, p.progress(s, pl.owner, now)...)
 	}
-	err := pl.catalog.tell(ctx, documents)
-	if err == nil {
-		return true
-	}
-	pl.logger.Debug("progress not written", "error", err)
+	err := pl.catalog.tell(ctx, documents, states)
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
+	if err != nil && pl.untold == nil && ctx.Err() == nil {
+		pl.untoldSince = time.Now()
+		pl.logger.Warn("progress cannot be written", "error", err)
+	}
+	pl.untold = err
+	if err == nil {
+		for p, s := range pending {
+			p.wasTold(s)
+		}
+		return true
+	}
 	for p, s := range pending {
 		if pl.progress[p] == nil {
 			pl.progress[p] = s

@@ -39,6 +39,11 @@ func compileProblems(cfg *config.Config) config.Problems {
 		if _, err := event.CompileTimestamp(s.Timestamp.Field, s.Timestamp.Format, schema); err != nil {
 			problems = append(problems, cfg.Problem(path+".timestamp.format", "%v", err))
 		}
+		if s.Dedupe != "" {
+			if err := new(aggregate.Plan).CompileDedupe(s.Dedupe, schema); err != nil {
+				problems = append(problems, cfg.Problem(path+".dedupe", "%v", err))
+			}
+		}
 		if _, err := clean.Compile(s.Clean, schema); err != nil {
 			problems = append(problems, stepProblem(cfg, path, err))
 		}

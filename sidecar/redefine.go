@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -31,6 +32,9 @@ func (p *partition) findSwitch(ctx context.Context) bool {
 	for {
 		p.mu.Lock()
 		end, at := p.logEnd, p.endAt
+		if p.orphaned { // everything that will ever come is here
+			end, at = math.MaxInt64, time.Now()
+		}
 		p.mu.Unlock()
 		if at.After(since) {
 			p.switchAt = max(p.switchAt, end)
@@ -67,14 +71,19 @@ func (p *partition) redefining(ctx context.Context) state {
 	for i, d := range p.active.definitions {
 		ledgers[d.Name] = old.Rollups[i]
 	}
-	next := plan.Begin(old.Offset, old.Lineage, old.TopicID)
-	next.Watermark, next.SealedThrough, next.Behind, next.Partitions = old.Watermark, old.SealedThrough, old.Behind, old.Partitions
+	next := old
+	next.Since, next.SinceOffset, next.Rollups = old.Watermark, old.Offset, nil
 	for i, d := range p.stream.definitions {
-		next.Rollups[i].Counted, next.Rollups[i].Rejected = ledgers[d.Name].Counted, ledgers[d.Name].Rejected
+		kept := aggregate.RollupState{Before: aggregate.Unknown}
+		if before, known := ledgers[d.Name]; known {
+			kept.Counted, kept.Rejected, kept.Before = before.Counted, before.Rejected, before.Ledger().Documented()
+		}
+		kept.Definition = p.stream.hashes[i]
+		next.Rollups = append(next.Rollups, kept)
 	}
 	p.engine, p.active = aggregate.NewEngine(plan, next), p.stream
 	p.logger.Info("the definitions changed", "from_offset", old.Offset, "watermark", formatTime(old.Watermark))
-	if !p.commitNow(ctx, p.engine.State()) {
+	if !p.commitBarrier(ctx, p.engine.State()) {
 		return nil
 	}
 	return p.reading
@@ -99,6 +108,17 @@ func (p *partition) progress(s *aggregate.State, owner string, now int64) []roll
 		documents = append(documents, doc)
 	}
 	return documents
+}
+
+// kept is what the progress index keeps of the partition's committed state.
+func (p *partition) kept(s *aggregate.State, owner string, now int64) (rollup.PartitionState, error) {
+	text, err := s.Encode()
+	kept := rollup.PartitionState{
+		Kind: rollup.KindState, Stream: p.stream.Name, Partition: p.id.String(), TopicID: encodeTopicID(p.id.TopicID),
+		NextOffset: s.Offset, Lineage: s.Lineage, Commit: s.Commit, Owner: owner, UpdatedAt: now,
+	}
+	kept.Spec.State = text
+	return kept, err
 }
 
 // known is nil for a time that is not known yet.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/status"
 )
 
@@ -60,7 +59,16 @@ func (pl *pipeline) elasticsearch() (time.Time, error) {
 	if since, err := pl.catalog.state(); err != nil && !errors.As(err, new(kafkaError)) {
 		return since, err
 	}
-	return pl.writer.Blocked()
+	since, err := pl.writer.Blocked()
+	if err != nil {
+		return since, err
+	}
+	pl.mu.Lock()
+	defer pl.mu.Unlock()
+	if pl.untold != nil {
+		return pl.untoldSince, fmt.Errorf("write progress: %w", pl.untold)
+	}
+	return since, nil
 }
 
 func (pl *pipeline) streamStatus(st *stream, s *status.Snapshot) status.StreamStatus {
@@ -68,20 +76,22 @@ func (pl *pipeline) streamStatus(st *stream, s *status.Snapshot) status.StreamSt
 	for i, d := range st.definitions {
 		result.Rollups = append(result.Rollups, status.RollupStatus{Name: d.Name, Definition: st.hashes[i], Window: d.Window.String(), Partitions: []status.PartitionStatus{}})
 	}
+	waits := map[string]string{}
 	for _, p := range pl.owned() {
 		if p.stream != st {
 			continue
 		}
-		common, ledgers, err := p.status(s.Elasticsearch)
+		common, ledgers, err := p.status(s.Elasticsearch, time.Now())
 		if err != nil {
 			s.Reasons = append(s.Reasons, fmt.Sprintf("partition %s: %s", p.id, err))
 		}
 		for i := range result.Rollups {
-			entry := common
+			entry := common.PartitionStatus
 			if i < len(ledgers) {
 				entry.Ledger = ledgers[i]
 			}
 			addPartition(&result.Rollups[i], entry)
+			waits[entry.Partition] = common.waits
 		}
 	}
 	pl.mu.Lock()
@@ -101,6 +111,7 @@ func (pl *pipeline) streamStatus(st *stream, s *status.Snapshot) status.StreamSt
 			return cmp.Or(cmp.Compare(len(a.Partition), len(b.Partition)), cmp.Compare(a.Partition, b.Partition))
 		})
 		r.Tidemark = tidemark(r.Partitions)
+		explain(r, st.definitions[i].Window.Milliseconds(), waits)
 	}
 	return result
 }
@@ -122,34 +133,4 @@ func tidemark(partitions []status.PartitionStatus) *int64 {
 		}
 	}
 	return least
-}
-
-// status is the state of the partition, with the ledger of each rollup.
-func (p *partition) status(store status.Component) (status.PartitionStatus, []rollup.Ledger, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	v := p.view
-	s := status.PartitionStatus{
-		Partition: p.id.String(), State: v.state, NextOffset: v.position, EndOffset: max(p.logEnd, v.position),
-		OpenWindows: v.windows, OpenKeys: v.keys,
-	}
-	s.Lag = s.EndOffset - s.NextOffset
-	for b := range p.batches {
-		s.UnacknowledgedDocuments += b.Documents()
-	}
-	if v.known {
-		s.Watermark, s.SealedThrough = known(v.watermark), known(v.sealed)
-		s.LastEventAt = known(v.newest)
-	}
-	switch {
-	case p.failure != nil:
-		s.State, s.Reason = status.Blocked, p.failure.Error()
-	case !store.OK && len(p.batches) > 0:
-		s.State, s.Reason = status.Paused, "waits until its documents are written: "+store.Error
-	case v.switchAt > 0:
-		s.Reason = fmt.Sprintf("read under the earlier definitions up to offset %d", v.switchAt)
-	case p.deleted > 0:
-		s.Reason = fmt.Sprintf("kafka deleted %d records before they were read", p.deleted)
-	}
-	return s, v.ledgers, p.failure
 }

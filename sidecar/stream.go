@@ -52,6 +52,11 @@ func (s *stream) plan() (*aggregate.Plan, error) {
 	if p.Timestamp, err = event.CompileTimestamp(s.Timestamp.Field, s.Timestamp.Format, schema); err != nil {
 		return nil, &aggregate.SettingError{Key: "timestamp", Err: err}
 	}
+	if s.Dedupe != "" {
+		if err := p.CompileDedupe(s.Dedupe, schema); err != nil {
+			return nil, &aggregate.SettingError{Key: "dedupe", Err: err}
+		}
+	}
 	if p.Cleaner, err = clean.Compile(s.Clean, schema); err != nil { // after everything that reads a cleaned event
 		return nil, err
 	}

@@ -146,8 +146,9 @@ func (d *dryRun) finish() [][]byte {
 func (d *dryRun) take(windows []*aggregate.Window) {
 	for _, w := range windows {
 		r := w.Rollup()
-		w.Documents(d.partition, func(doc *rollup.Document) {
+		_ = w.Documents(d.partition, func(doc *rollup.Document) error { // which fails only as the function does
 			d.documents = append(d.documents, doc.AppendJSON(nil, &r.Definition, r.Hash))
+			return nil
 		})
 		d.engine.Acknowledge(w, 0, 0)
 	}

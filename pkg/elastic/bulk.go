@@ -24,17 +24,22 @@ type BulkResponse struct {
 
 // BulkItem is what became of one action.
 type BulkItem struct {
+	Action    string // what was asked for: index, create, delete or update
 	Index, ID string
 	Status    int
-	Err       *Error // nil where Status is below 300
+	// Err is nil where the action was carried out, and where a document to be deleted is not there.
+	Err *Error
 }
 
 var bulkFilter = []string{"items.*._index", "items.*._id", "items.*.status", "items.*.error"}
 
 // Bulk sends actions and documents, a JSON object a line, each line ended by a newline. An error means that the request as a whole was refused or got no
-// answer; what became of each action is in the response's items. The body may be used again after Bulk returned.
+// answer; what became of each action is in the response's items. A longer body is sent compressed, at the fastest level. The body may be used again after Bulk returned.
 func (c *Client) Bulk(ctx context.Context, body []byte) (*BulkResponse, error) {
-	request := esapi.BulkRequest{Body: bytes.NewReader(body), FilterPath: bulkFilter, Header: http.Header{"Content-Type": {"application/x-ndjson"}}}
+	request := esapi.BulkRequest{
+		Body: bytes.NewReader(body), FilterPath: bulkFilter, Header: http.Header{"Content-Type": {"application/x-ndjson"}},
+		Timeout: c.timeout / 2, // for a shard that is away, so that what the others did is answered within the request's time
+	}
 	if len(body) >= compressFrom {
 		compressed, err := compress(body)
 		if err != nil {
@@ -56,9 +61,10 @@ func (c *Client) Bulk(ctx context.Context, body []byte) (*BulkResponse, error) {
 	}
 	response := &BulkResponse{Items: make([]BulkItem, 0, len(answer.Items))}
 	for _, actions := range answer.Items {
-		for _, item := range actions {
-			result := BulkItem{Index: item.Index, ID: item.ID, Status: item.Status}
-			if item.Status >= http.StatusMultipleChoices {
+		for action, item := range actions {
+			result := BulkItem{Action: action, Index: item.Index, ID: item.ID, Status: item.Status}
+			absent := action == "delete" && item.Status == http.StatusNotFound && len(item.Error) == 0
+			if item.Status >= http.StatusMultipleChoices && !absent {
 				result.Err = itemError(item.Status, item.Index, item.Error)
 			}
 			response.Items = append(response.Items, result)

@@ -258,6 +258,69 @@ func TestBulkCompressesOnlyWhatIsWorthIt(t *testing.T) {
 	}
 }
 
+func TestDeletingWhatIsNotThereSucceeds(t *testing.T) {
+	server, last := serve(t, http.StatusOK, `{"items":[
+		{"delete":{"_index":"a","_id":"1","status":404}},
+		{"delete":{"_index":"b","_id":"1","status":404,"error":{"type":"index_not_found_exception","reason":"no such index [b]","index":"b"}}},
+		{"delete":{"_index":"a","_id":"2","status":409,"error":{"type":"version_conflict_engine_exception"}}},
+		{"index":{"_index":"a","_id":"3","status":404}},
+		{"delete":{"_index":"a","_id":"4","status":503}}]}`)
+	client := newClient(t, elastic.Config{Addresses: []string{server.URL}, RequestTimeout: 20 * time.Second})
+	response, err := client.Bulk(t.Context(), []byte("{}\n"))
+	if err != nil || len(response.Items) != 5 {
+		t.Fatalf("answer is %+v, %v", response, err)
+	}
+	for i, good := range []bool{true, false, false, false, false} {
+		if item := response.Items[i]; (item.Err == nil) != good || item.Err != nil && item.Err.Permanent() {
+			t.Errorf("item %d: %+v", i, item)
+		}
+	}
+	if item := response.Items[2]; item.Action != "delete" || !item.Err.Superseded() {
+		t.Errorf("a newer document: %+v", item)
+	}
+	if wait := last.URL.Query().Get("timeout"); wait != "10000ms" {
+		t.Errorf("shards may take %q, want half of the request's time", wait)
+	}
+}
+
+func TestMappingsAreComparedFieldByField(t *testing.T) {
+	parse := func(text string) elastic.Mapping {
+		var m elastic.Mapping
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	for name, tc := range map[string]struct{ has, needs, want string }{
+		"the same":                    {`{"properties":{"a":{"type":"long"}}}`, `{"properties":{"a":{"type":"long"}}}`, ""},
+		"one lacks it":                {`{"dynamic":"strict","properties":{"b":{"type":"long"}}}`, `{"properties":{"a":{"type":"long"}}}`, ""},
+		"nothing at all":              {`{}`, `{"dynamic":"strict","properties":{"a":{"type":"long"}}}`, ""},
+		"no strict mapping":           {`{"dynamic":"true","properties":{"a":{"type":"long"}}}`, `{"dynamic":"strict","properties":{"a":{"type":"long"}}}`, ""},
+		"another type":                {`{"properties":{"a":{"type":"integer"}}}`, `{"properties":{"a":{"type":"long"}}}`, "a integer long"},
+		"dotted and nested":           {`{"properties":{"a.b":{"type":"text"}}}`, `{"properties":{"a":{"properties":{"b":{"type":"keyword"}}}}}`, "a.b text keyword"},
+		"a field above":               {`{"properties":{"a":{"type":"text"}}}`, `{"properties":{"a":{"properties":{"b":{"type":"keyword"}}}}}`, "a text object"},
+		"a field above a dotted one":  {`{"properties":{"a":{"type":"text"}}}`, `{"properties":{"a.b":{"type":"keyword"}}}`, "a text object"},
+		"a nested object":             {`{"properties":{"a":{"type":"nested","properties":{"b":{"type":"keyword"}}}}}`, `{"properties":{"a":{"properties":{"b":{"type":"keyword"}}}}}`, "a nested object"},
+		"another format":              {`{"properties":{"t":{"type":"date"}}}`, `{"properties":{"t":{"type":"date","format":"epoch_millis"}}}`, "t date without format date with format epoch_millis"},
+		"not searchable":              {`{"properties":{"a":{"type":"long","index":false}}}`, `{"properties":{"a":{"type":"long"}}}`, "a long with index false long with index true"},
+		"not searchable, as text":     {`{"properties":{"a":{"type":"long","index":"false"}}}`, `{"properties":{"a":{"type":"long","index":false}}}`, ""},
+		"a parameter that may differ": {`{"properties":{"a":{"type":"keyword","ignore_above":8,"fields":{"x":{"type":"text"}}}}}`, `{"properties":{"a":{"type":"keyword"}}}`, ""},
+		"an object that is not read":  {`{"properties":{"a":{"enabled":false}}}`, `{"properties":{"a":{"properties":{"b":{"type":"long"}}}}}`, "a object with enabled false object with enabled true"},
+		"an object that is read":      {`{"properties":{"a":{"type":"object"}}}`, `{"properties":{"a":{"type":"object","enabled":false}}}`, "a object with enabled true object with enabled false"},
+		"what is no mapping":          {`{"properties":{"a":5,"b":null}}`, `{"properties":{"a":{"type":"long"}}}`, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			for _, c := range parse(tc.has).Conflicts(parse(tc.needs)) {
+				got += c.Field + " " + c.Has + " " + c.Needs
+			}
+			if got != tc.want {
+				t.Errorf("conflicts are %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestVersionKnowsWhatIsSupported(t *testing.T) {
 	for name, tc := range map[string]struct {
 		body, want string

@@ -48,6 +48,29 @@ func (c *Client) PutMapping(ctx context.Context, index string, body []byte) erro
 	return nil
 }
 
+// Mappings reads the mappings of the indices that a name or pattern matches, by index. None is no error.
+func (c *Client) Mappings(ctx context.Context, index string) (map[string]Mapping, error) {
+	if err := checkNames(index); err != nil {
+		return nil, fmt.Errorf("read mappings: %w", err)
+	}
+	var answer map[string]struct {
+		Mappings map[string]any `json:"mappings"`
+	}
+	yes := true
+	request := esapi.IndicesGetMappingRequest{Index: []string{index}, IgnoreUnavailable: &yes, AllowNoIndices: &yes}
+	if err := c.do(ctx, request, &answer); err != nil {
+		if IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("read mappings of %q: %w", index, err)
+	}
+	mappings := make(map[string]Mapping, len(answer))
+	for name, m := range answer {
+		mappings[name] = m.Mappings
+	}
+	return mappings, nil
+}
+
 // Refresh makes what was written to the indices visible to searches. Indices that do not exist are passed over.
 func (c *Client) Refresh(ctx context.Context, indices ...string) error {
 	if err := checkNames(indices...); err != nil {

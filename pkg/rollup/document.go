@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -130,6 +131,11 @@ func (doc *Document) AppendJSON(b []byte, d *Definition, definition string) []by
 	if doc.Partition != nil {
 		b = append(b, `,"partition":`...)
 		b = appendString(b, doc.Partition.String())
+		if doc.Partition.TopicID != [16]byte{} {
+			b = append(b, `,"topic_id":"`...)
+			b = hex.AppendEncode(b, doc.Partition.TopicID[:])
+			b = append(b, '"')
+		}
 	}
 	b = append(b, `,"grouping":`...)
 	b = appendString(b, doc.Grouping.String())

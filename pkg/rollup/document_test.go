@@ -37,7 +37,7 @@ func document() rollup.Document {
 // TestDocumentIsEncodedAsDocumented pins the form that readers rely on, and the identity: another one would double what is stored already.
 func TestDocumentIsEncodedAsDocumented(t *testing.T) {
 	d, doc := definition(), document()
-	const want = `{"@timestamp":1767225600000,"partition":"t/3","grouping":"host,path","definition":"HASH","dim.host":"a","dim.path":"/x\"y","count":2,"bytes":30,` +
+	const want = `{"@timestamp":1767225600000,"partition":"t/3","topic_id":"07000000000000000000000000000000","grouping":"host,path","definition":"HASH","dim.host":"a","dim.path":"/x\"y","count":2,"bytes":30,` +
 		`"m.offset.count":1,"m.offset.sum":5,"m.offset.min":5,"m.offset.max":5,"c.errors":1,"d.users":"AQI=","_doc_count":2}`
 	if got := string(doc.AppendJSON(nil, &d, "HASH")); got != want {
 		t.Errorf("document\n%s, want\n%s", got, want)

@@ -4,6 +4,7 @@ package rollup
 const (
 	FieldTime       = "@timestamp"
 	FieldPartition  = "partition"
+	FieldTopicID    = "topic_id"
 	FieldGrouping   = "grouping"
 	FieldDefinition = "definition"
 	FieldLate       = "late"

@@ -10,6 +10,8 @@ import (
 const (
 	KindDefinition = "definition"
 	KindPartition  = "partition"
+	KindState      = "state"
+	KindReplay     = "replay"
 )
 
 // Ledger counts every consumed event exactly once, in one of the counters after Consumed. It is cumulative since the partition's lineage began.
@@ -73,6 +75,27 @@ type PartitionProgress struct {
 func (p *PartitionProgress) ID() string {
 	return strings.Join([]string{KindPartition, p.Rollup, p.Partition}, ":")
 }
+
+// PartitionState keeps what a partition's owner committed to Kafka last, so that the group can be put back there when its offsets were lost. Reading goes
+// on after a barrier only when it is written.
+type PartitionState struct {
+	Kind       string `json:"kind"`
+	Stream     string `json:"stream"`
+	Partition  string `json:"partition"`
+	TopicID    string `json:"topic_id"`
+	NextOffset int64  `json:"next_offset"`
+	Lineage    int64  `json:"lineage"`
+	Commit     int64  `json:"commit"`
+	Owner      string `json:"owner"`
+	UpdatedAt  int64  `json:"updated_at"`
+	Spec       struct {
+		// State is the commit's metadata.
+		State string `json:"state"`
+	} `json:"spec"`
+}
+
+// ID is the identity of the document.
+func (p *PartitionState) ID() string { return KindState + ":" + p.Partition }
 
 // DefinitionProgress keeps a definition, the time from which it holds, and the partitions that must be sealed before the rollup is.
 type DefinitionProgress struct {

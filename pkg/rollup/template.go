@@ -25,6 +25,9 @@ func ProgressIndexBody() ([]byte, error) {
 	return json.Marshal(object{"settings": indexSettings("default"), "mappings": progressMapping()})
 }
 
+// ProgressMapping is the mapping of the progress index, for one that exists.
+func ProgressMapping() ([]byte, error) { return json.Marshal(progressMapping()) }
+
 type object map[string]any
 
 func indexSettings(codec string) object {
@@ -60,7 +63,7 @@ func DocumentMapping(d *Definition) map[string]any {
 	return object{
 		"dynamic": "strict",
 		"properties": object{
-			FieldTime: dateField(), FieldPartition: field("keyword"), FieldGrouping: field("keyword"), FieldDefinition: field("keyword"),
+			FieldTime: dateField(), FieldPartition: field("keyword"), FieldTopicID: field("keyword"), FieldGrouping: field("keyword"), FieldDefinition: field("keyword"),
 			FieldLate: field("boolean"), FieldArrived: dateField(), FieldOverflow: field("boolean"),
 			FieldCount: field("long"), FieldBytes: field("long"),
 			"dim": object{"properties": dimensions},

@@ -34,17 +34,28 @@ func splitKey(values [][]byte, key []byte) [][]byte {
 }
 
 // Documents calls yield with each document of the window: every grouping, the keys of each in the order of their bytes, the overflow last. The document
-// is reused for the next call.
-func (w *Window) Documents(p rollup.Partition, yield func(*rollup.Document)) {
+// is reused for the next call. It ends with the first error of yield, and returns that.
+func (w *Window) Documents(p rollup.Partition, yield func(*rollup.Document) error) error {
 	definition := &w.rollup.Definition
-	w.emit(p, definition.Groupings[0], &w.full, yield)
-	for g, grouping := range definition.Groupings[1:] {
-		w.emit(p, grouping, w.smaller(g, grouping), yield)
+	if err := w.emit(p, definition.Groupings[0], &w.full, yield); err != nil {
+		return err
 	}
+	for g, grouping := range definition.Groupings[1:] {
+		if err := w.emit(p, grouping, w.smaller(g, grouping), yield); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Rollup is the rollup that the window belongs to.
 func (w *Window) Rollup() *Rollup { return w.rollup }
+
+// Start is the window's start in milliseconds.
+func (w *Window) Start() int64 { return w.key.start }
+
+// Closing is the watermark at which the window closes, in milliseconds: its end, or for corrections the end of the window of their arrival.
+func (w *Window) Closing() int64 { return w.closing }
 
 // Keys is how many keys the window holds in its full grouping.
 func (w *Window) Keys() int { return len(w.full.rows) }
@@ -115,7 +126,7 @@ func (t *table) order() []int {
 	return order
 }
 
-func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yield func(*rollup.Document)) {
+func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yield func(*rollup.Document) error) error {
 	d := &w.rollup.Definition
 	doc := rollup.Document{Start: w.key.start, Partition: &p, Grouping: grouping, Correction: w.correction()}
 	var values [][]byte
@@ -145,8 +156,11 @@ func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yi
 			}
 			doc.Distinct = append(doc.Distinct, text)
 		}
-		yield(&doc)
+		if err := yield(&doc); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 func columns[T any](all []T, row, width int) []T { return all[row*width : (row+1)*width] }

@@ -2,32 +2,11 @@ package aggregate
 
 import (
 	"cmp"
-	"errors"
 	"math"
 	"slices"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
-	"github.com/tidemark/tidemark/sidecar/event"
 )
-
-// Record is one record of the partition's log. Value is only read during Add.
-type Record struct {
-	Offset int64
-	// Timestamp is the record's own Kafka timestamp in milliseconds; negative where it has none.
-	Timestamp int64
-	Value     []byte
-}
-
-// Outcome is what became of an event that is in no document. The zero Outcome is an event that was counted or filtered.
-type Outcome struct {
-	// Reason is why the event is undecodable or quarantined: a short text of few variants.
-	Reason string
-	// Quarantined tells the two apart.
-	Quarantined bool
-}
-
-// Bad reports whether the event was undecodable or quarantined.
-func (o Outcome) Bad() bool { return o.Reason != "" }
 
 // Engine aggregates one partition. It is not safe for concurrent use.
 type Engine struct {
@@ -45,19 +24,19 @@ type Engine struct {
 	recent    []*Window // for each rollup, the window that the last event went to
 	nextClose int64
 	closed    []*Window // closed, and not sealed yet, in the order of closing
-	// overflowing are the open windows with events on time that went to the overflow key.
-	overflowing map[*Window]struct{}
-	spilled     []*Window // sealed windows that overflowed, while a replay could begin before their last event
-	targets     []*Window // for each rollup, the window of the current record
-	before      *checkpoint
-	sample      sample
+	// uneven are the open windows with events that a replay could count otherwise.
+	uneven  map[*Window]struct{}
+	settled []*Window // such windows that are sealed, while a replay could begin before their last event
+	targets []*Window // for each rollup, the window of the current record
+	before  *checkpoint
+	sample  sample
 }
 
 // NewEngine begins at a committed state, or at Plan.Begin. The state must match the plan.
 func NewEngine(plan *Plan, s State) *Engine {
 	e := &Engine{
 		plan: plan, base: s, grid: plan.Grid(), position: s.Offset, watermark: s.Watermark, newest: Never,
-		open: map[windowKey]*Window{}, overflowing: map[*Window]struct{}{}, recent: make([]*Window, len(plan.Rollups)), nextClose: math.MaxInt64,
+		open: map[windowKey]*Window{}, uneven: map[*Window]struct{}{}, recent: make([]*Window, len(plan.Rollups)), nextClose: math.MaxInt64,
 		targets: make([]*Window, len(plan.Rollups)), rejected: make([]Rejected, len(plan.Rollups)), ledgers: make([]rollup.Ledger, len(plan.Rollups)),
 	}
 	for i, rs := range s.Rollups {
@@ -82,33 +61,25 @@ func (e *Engine) Add(r Record) Outcome {
 func (e *Engine) Skip(next int64) { e.position = max(e.position, next) }
 
 func (e *Engine) count(r Record) Outcome {
-	if err := e.plan.Decoder.Decode(r.Value, e.plan.Event); err != nil {
-		e.tally(func(l *rollup.Ledger) { l.Undecodable++ })
-		return Outcome{Reason: reason(err)}
-	}
-	kept := e.plan.Cleaner.Clean(e.plan.Event)
-	t, err := e.plan.Timestamp.Milliseconds(e.plan.Event, r.Timestamp)
-	ahead := err == nil && r.Timestamp >= 0 && t > r.Timestamp+e.plan.MaxAhead
+	read := e.plan.read(r)
 	switch {
-	case !kept:
-		e.tally(func(l *rollup.Ledger) { l.Filtered++ })
-	case err != nil:
-		e.tally(func(l *rollup.Ledger) { l.Undecodable++ })
-		return Outcome{Reason: reason(err)}
-	case ahead:
+	case read.outcome.Quarantined:
 		e.tally(func(l *rollup.Ledger) { l.Quarantined++ })
-		return Outcome{Reason: "timestamp ahead of the record's own", Quarantined: true}
+	case read.outcome.Bad():
+		e.tally(func(l *rollup.Ledger) { l.Undecodable++ })
+	case !read.kept:
+		e.tally(func(l *rollup.Ledger) { l.Filtered++ })
 	default:
-		e.aggregate(r, t)
+		e.aggregate(r, read.time)
 	}
-	if err == nil && !ahead {
-		e.newest = max(e.newest, t)
-		e.watermark = max(e.watermark, t-e.plan.Lateness)
+	if read.timed {
+		e.newest = max(e.newest, read.time)
+		e.watermark = max(e.watermark, read.time-e.plan.Lateness)
 		if r.Timestamp >= 0 {
 			e.base.Behind = max(0, r.Timestamp-e.watermark)
 		}
 	}
-	return Outcome{}
+	return read.outcome
 }
 
 // tally counts an event that no rollup aggregates.
@@ -119,22 +90,13 @@ func (e *Engine) tally(count func(*rollup.Ledger)) {
 	}
 }
 
-func reason(err error) string {
-	if decode := (*event.DecodeError)(nil); errors.As(err, &decode) {
-		return decode.Reason
-	}
-	if timestamp := (*event.TimestampError)(nil); errors.As(err, &timestamp) {
-		return "timestamp " + timestamp.Reason
-	}
-	return "malformed"
-}
-
 // aggregate finds the windows of all rollups first, so that a window that the record opens keeps the ledgers as they stood before it.
 func (e *Engine) aggregate(r Record, t int64) {
 	e.before = nil
 	for i, compiled := range e.plan.Rollups {
 		e.targets[i] = nil
-		if compiled.where == nil || compiled.where.Match(e.plan.Event) {
+		ours := compiled.Definition.Window.Start(t) >= e.base.From
+		if ours && (compiled.where == nil || compiled.where.Match(e.plan.Event)) {
 			e.targets[i] = e.window(i, compiled, t)
 		}
 	}
@@ -145,15 +107,22 @@ func (e *Engine) aggregate(r Record, t int64) {
 			ledger.Filtered++
 			continue
 		}
-		overflowed := false
+		overflowed, repeated := false, false
 		if !w.replayed {
-			e.sample.read(w.rollup, e.plan.Event, r)
-			overflowed = w.add(&e.sample)
-			if w.overflowed > 0 {
-				e.overflowing[w] = struct{}{}
+			w.last = r.Offset
+			if repeated = e.plan.repeats(w); repeated {
+				w.irregular.repeated++
+			} else {
+				e.sample.read(w.rollup, e.plan.Event, r)
+				overflowed = w.add(&e.sample)
+			}
+			if w.irregular != (irregular{}) {
+				e.uneven[w] = struct{}{}
 			}
 		}
 		switch {
+		case repeated:
+			ledger.Filtered++
 		case w.key.arrived != Never:
 			ledger.Late++
 		case overflowed:
@@ -189,11 +158,11 @@ func (e *Engine) window(i int, r *Rollup, t int64) *Window {
 func (e *Engine) checkpoint() *checkpoint {
 	if e.before == nil {
 		e.before = &checkpoint{offset: e.position, watermark: e.watermark, ledgers: slices.Clone(e.ledgers)}
-		for w := range e.overflowing {
-			if e.before.overflowed == nil {
-				e.before.overflowed = map[*Window]int64{}
+		for w := range e.uneven {
+			if e.before.irregular == nil {
+				e.before.irregular = map[*Window]irregular{}
 			}
-			e.before.overflowed[w] = w.overflowed
+			e.before.irregular[w] = w.irregular
 		}
 	}
 	return e.before
@@ -225,7 +194,7 @@ func (e *Engine) closeThrough(watermark int64) []*Window {
 			continue
 		}
 		delete(e.open, key)
-		delete(e.overflowing, w)
+		delete(e.uneven, w)
 		if e.recent[key.rollup] == w {
 			e.recent[key.rollup] = nil
 		}
@@ -261,8 +230,8 @@ func (e *Engine) settle() {
 			return false
 		}
 		e.rejected[w.key.rollup].add(w.rejected)
-		if w.overflowed > 0 {
-			e.spilled = append(e.spilled, w.forget())
+		if w.irregular != (irregular{}) {
+			e.settled = append(e.settled, w.forget())
 		}
 		return true
 	})
@@ -300,10 +269,10 @@ func (e *Engine) Raised(watermark int64) State {
 func (e *Engine) state(watermark int64) State {
 	s := e.base
 	s.Released = false // it says something of the owner before
-	s.End = e.position
+	s.End = max(s.End, e.position)
 	s.SealedThrough = e.sealedThrough(watermark)
 	rejected := slices.Clone(e.rejected)
-	sealed := e.spilled
+	sealed := e.settled
 	first := &checkpoint{offset: e.position, watermark: e.watermark, ledgers: e.ledgers} // nothing that is sealed has events from there on
 	for _, w := range e.open {
 		first = first.earlier(w.opened)
@@ -319,17 +288,15 @@ func (e *Engine) state(watermark int64) State {
 	s.Offset, s.Watermark = first.offset, first.watermark
 	s.Rollups = make([]RollupState, len(e.plan.Rollups))
 	for i, r := range e.plan.Rollups {
-		s.Rollups[i] = RollupState{Definition: r.Hash, Counted: first.ledgers[i], Rejected: rejected[i]}
+		s.Rollups[i] = RollupState{Definition: r.Hash, Counted: first.ledgers[i], Rejected: rejected[i], Before: e.base.Rollups[i].Before}
 	}
 	for _, w := range sealed {
 		if w.last >= s.Offset {
-			// A replay counts these events as on time, since it does not know all the keys that the window had.
-			n := w.overflowed - first.overflowed[w]
-			s.Rollups[w.key.rollup].Counted.OnTime -= n
-			s.Rollups[w.key.rollup].Counted.Overflowed += n
+			// A replay does not know all the keys and events that the window had.
+			w.irregular.minus(first.irregular[w]).correct(&s.Rollups[w.key.rollup].Counted, w.key.arrived != Never)
 		}
 	}
-	e.spilled = slices.DeleteFunc(e.spilled, func(w *Window) bool { return w.last < s.Offset })
+	e.settled = slices.DeleteFunc(e.settled, func(w *Window) bool { return w.last < s.Offset })
 	return s
 }
 
@@ -366,6 +333,17 @@ func (e *Engine) OpenWindows() (windows, keys int) {
 		keys += w.Keys()
 	}
 	return len(e.open), keys
+}
+
+// LateKeys counts the keys that open corrections hold.
+func (e *Engine) LateKeys() int {
+	keys := 0
+	for key, w := range e.open {
+		if key.arrived != Never {
+			keys += w.Keys()
+		}
+	}
+	return keys
 }
 
 // Ledger is the ledger of the i-th rollup at the engine's position.

@@ -52,6 +52,14 @@ func definitions() []rollup.Definition {
 func newPlan(t testing.TB, definitions ...rollup.Definition) *aggregate.Plan {
 	t.Helper()
 	schema := event.NewSchema()
+	p := newPlanIn(t, schema, definitions...)
+	finishPlan(t, p, schema)
+	return p
+}
+
+// newPlanIn compiles what reads fields; finishPlan completes it when all fields are registered.
+func newPlanIn(t testing.TB, schema *event.Schema, definitions ...rollup.Definition) *aggregate.Plan {
+	t.Helper()
 	p := &aggregate.Plan{Cleaner: keepAll{}, Lateness: lateness, MaxAhead: maxAhead}
 	for _, d := range definitions {
 		r, err := aggregate.CompileRollup(d, schema)
@@ -64,11 +72,16 @@ func newPlan(t testing.TB, definitions ...rollup.Definition) *aggregate.Plan {
 	if p.Timestamp, err = event.CompileTimestamp("t", "unix_ms", schema); err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+func finishPlan(t testing.TB, p *aggregate.Plan, schema *event.Schema) {
+	t.Helper()
+	var err error
 	if p.Decoder, err = event.NewDecoder("json", schema); err != nil {
 		t.Fatal(err)
 	}
 	p.Event = schema.NewEvent()
-	return p
 }
 
 // logEntry is an event of a generated log.
@@ -111,11 +124,12 @@ func newStore() *store { return &store{versions: map[string]int64{}, sources: ma
 
 func (s *store) write(w *aggregate.Window) {
 	r := w.Rollup()
-	w.Documents(partition, func(doc *rollup.Document) {
+	_ = w.Documents(partition, func(doc *rollup.Document) error {
 		id, version := doc.ID(r.Hash), rollup.Version(0, doc.LastOffset)
 		if version >= s.versions[id] {
 			s.versions[id], s.sources[id] = version, string(doc.AppendJSON(nil, &r.Definition, r.Hash))
 		}
+		return nil
 	})
 }
 

@@ -20,6 +20,17 @@ type Plan struct {
 	Lateness int64
 	MaxAhead int64
 	Rollups  []*Rollup
+
+	dedupe *event.Slot // the field that names an event; nil: events are not told from their repetitions
+}
+
+// CompileDedupe makes events that repeat the value of a field within one window count once. An event without the field is no repetition.
+func (p *Plan) CompileDedupe(path string, s *event.Schema) error {
+	slot, err := s.Slot(path)
+	if err == nil {
+		p.dedupe = &slot
+	}
+	return err
 }
 
 // Rollup is a definition compiled against a stream's schema.
@@ -93,4 +104,13 @@ func (p *Plan) Grid() int64 {
 		grid = a
 	}
 	return grid
+}
+
+// repeats reports whether the window has counted the event already, under its name.
+func (p *Plan) repeats(w *Window) bool {
+	if p.dedupe == nil {
+		return false
+	}
+	v := &p.Event.Values[*p.dedupe]
+	return v.Kind != event.Missing && v.Kind != event.Null && w.repeats(v.Dimension())
 }

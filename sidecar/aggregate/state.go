@@ -29,9 +29,16 @@ type State struct {
 	End int64
 	// Behind is how far, in milliseconds, the watermark was behind the timestamp of the newest record read; negative where no record told.
 	Behind int64
-	// Lineage counts the times that the rollups of the partition were begun anew; Commit counts the commits.
+	// Lineage orders the times that the rollups of the partition were begun anew; Commit counts the commits.
 	Lineage int64
 	Commit  int64
+	// From is the lineage's boundary: windows that start before it belong to earlier lineages, and their events are filtered. Never without one.
+	From int64
+	// Since and SinceOffset are the watermark and the offset at which the definitions took over from earlier ones, by a barrier: what closed by then was
+	// made under those. Since is Never, and SinceOffset where the lineage began, while there were no others.
+	Since, SinceOffset int64
+	// Lost counts the records that Kafka deleted before they were read.
+	Lost int64
 	// TopicID is the identity of the topic that the offsets belong to, and Partitions how many partitions it had when this one was begun.
 	TopicID    [16]byte
 	Partitions int64
@@ -49,7 +56,12 @@ type RollupState struct {
 	Counted rollup.Ledger
 	// Rejected counts, by the outcome they were counted as first, the events of documents that Elasticsearch can never accept.
 	Rejected Rejected
+	// Before is how many events were documented when the definitions took over from earlier ones; Unknown where the rollup was not kept by those.
+	Before int64
 }
+
+// Unknown is a count that nobody kept.
+const Unknown = -1
 
 // Rejected counts events that moved from one of the ledger's outcomes to rejected.
 type Rejected struct {
@@ -74,8 +86,10 @@ func (r RollupState) Ledger() rollup.Ledger {
 
 const (
 	stateMagic   = "tm"
-	stateVersion = 1
+	stateVersion = 2
 	hashBytes    = 8 // of a definition
+	// The first version of the encoding holds so many of the numbers and counters.
+	firstNumbers, firstCounters = 7, 9
 )
 
 // ErrForeignState is the error for metadata that Tidemark did not write, and for none at all.
@@ -84,12 +98,19 @@ var ErrForeignState = errors.New("the committed offset carries no state of tidem
 // ErrNewerState is the error for metadata that a newer release wrote.
 var ErrNewerState = errors.New("the committed state was written by a newer release of tidemark")
 
-// counters are the numbers that a state keeps of a rollup; what was consumed is their sum.
+// counters are the numbers that a state keeps of a rollup; what was consumed is the sum of the ledger's.
 func (r *RollupState) counters() []*int64 {
 	l := &r.Counted
 	return []*int64{
 		&l.OnTime, &l.Late, &l.Overflowed, &l.Filtered, &l.Undecodable, &l.Quarantined,
-		&r.Rejected.OnTime, &r.Rejected.Late, &r.Rejected.Overflowed,
+		&r.Rejected.OnTime, &r.Rejected.Late, &r.Rejected.Overflowed, &r.Before,
+	}
+}
+
+// numbers are what a state keeps of the partition, but for its offset and its flags.
+func (s *State) numbers() []*int64 {
+	return []*int64{
+		&s.Watermark, &s.SealedThrough, &s.End, &s.Behind, &s.Lineage, &s.Commit, &s.Partitions, &s.From, &s.Since, &s.SinceOffset, &s.Lost,
 	}
 }
 
@@ -103,9 +124,10 @@ func (s *State) Encode() (string, error) {
 	}
 	b = append(b, flags)
 	b = append(b, s.TopicID[:]...)
-	for _, n := range []int64{s.Watermark, s.SealedThrough, s.End, s.Behind, s.Lineage, s.Commit, s.Partitions, int64(len(s.Rollups))} {
-		b = binary.AppendVarint(b, n)
+	for _, n := range s.numbers() {
+		b = binary.AppendVarint(b, *n)
 	}
+	b = binary.AppendVarint(b, int64(len(s.Rollups)))
 	for _, r := range s.Rollups {
 		hash, err := hex.DecodeString(r.Definition)
 		if err != nil || len(hash) != hashBytes {
@@ -133,21 +155,31 @@ func DecodeState(offset int64, metadata string) (State, error) {
 	if b[0] > stateVersion {
 		return State{}, ErrNewerState
 	}
+	first := b[0] < stateVersion
 	r := stateReader{b: b[1:]}
 	s := State{Offset: offset}
 	s.Released = r.bytes(1)[0]&1 != 0
 	copy(s.TopicID[:], r.bytes(len(s.TopicID)))
-	var count int64
-	for _, n := range []*int64{&s.Watermark, &s.SealedThrough, &s.End, &s.Behind, &s.Lineage, &s.Commit, &s.Partitions, &count} {
+	s.From, s.Since, s.SinceOffset = Never, Never, offset
+	numbers := s.numbers()
+	if first {
+		numbers = numbers[:firstNumbers]
+	}
+	for _, n := range numbers {
 		*n = r.varint()
 	}
+	count := r.varint()
 	if count < 0 || count > MaxStateBytes {
 		return State{}, ErrForeignState
 	}
 	for range count {
 		var rs RollupState
 		rs.Definition = hex.EncodeToString(r.bytes(hashBytes))
-		for _, n := range rs.counters() {
+		counters := rs.counters()
+		if first {
+			counters, rs.Before = counters[:firstCounters], Unknown
+		}
+		for _, n := range counters {
 			*n = r.varint()
 		}
 		l := &rs.Counted
@@ -191,7 +223,10 @@ func (r *stateReader) bytes(n int) []byte {
 
 // Begin is the state of a partition that nothing was read of, from the given offset on.
 func (p *Plan) Begin(offset, lineage int64, topicID [16]byte) State {
-	s := State{Offset: offset, End: offset, Watermark: Never, SealedThrough: Never, Behind: -1, Lineage: lineage, TopicID: topicID}
+	s := State{
+		Offset: offset, End: offset, Watermark: Never, SealedThrough: Never, Behind: -1, Lineage: lineage, TopicID: topicID,
+		From: Never, Since: Never, SinceOffset: offset,
+	}
 	for _, r := range p.Rollups {
 		s.Rollups = append(s.Rollups, RollupState{Definition: r.Hash})
 	}

@@ -1,6 +1,7 @@
 package aggregate
 
 import (
+	"hash/maphash"
 	"slices"
 
 	"github.com/axiomhq/hyperloglog"
@@ -20,8 +21,8 @@ type checkpoint struct {
 	offset    int64
 	watermark int64
 	ledgers   []rollup.Ledger
-	// overflowed is how many events of each open window had gone to its overflow key; a window that is not named had none.
-	overflowed map[*Window]int64
+	// irregular is what each open window had of it; a window that is not named had none.
+	irregular map[*Window]irregular
 }
 
 func (c *checkpoint) earlier(o *checkpoint) *checkpoint {
@@ -41,8 +42,9 @@ type Window struct {
 	// comes again is only counted in the ledger.
 	replayed bool
 	last     int64 // the largest offset counted
-	// overflowed is how many events on time went to the overflow key.
-	overflowed int64
+	// irregular is what a replay that passes over the window would count otherwise.
+	irregular irregular
+	seen      map[name]struct{} // of the events that are told from their repetitions
 
 	keys     map[string]int32
 	full     table
@@ -85,9 +87,53 @@ func newWindow(r *Rollup, key windowKey, opened *checkpoint) *Window {
 	return w
 }
 
+// irregular counts the events of a window that a replay counts as on time, or as late in a correction, where it does not see all of the window.
+type irregular struct {
+	overflowed int64 // events on time that went to the overflow key
+	repeated   int64 // repetitions of events that were counted
+}
+
+func (i irregular) minus(o irregular) irregular {
+	return irregular{i.overflowed - o.overflowed, i.repeated - o.repeated}
+}
+
+// correct moves the events to where they were counted first.
+func (i irregular) correct(l *rollup.Ledger, late bool) {
+	plain := &l.OnTime
+	if late {
+		plain = &l.Late
+	}
+	*plain -= i.overflowed + i.repeated
+	l.Overflowed += i.overflowed
+	l.Filtered += i.repeated
+}
+
+// name stands for the value that names an event.
+type name [2]uint64
+
+var nameSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// maxSeen bounds the names that a window remembers. Repetitions of events after so many are counted.
+const maxSeen = 1 << 22
+
+// repeats reports whether the window has counted an event of the same name, and remembers it.
+func (w *Window) repeats(v []byte) bool {
+	n := name{maphash.Bytes(nameSeeds[0], v), maphash.Bytes(nameSeeds[1], v)}
+	if _, known := w.seen[n]; known {
+		return true
+	}
+	if w.seen == nil {
+		w.seen = map[name]struct{}{}
+	}
+	if len(w.seen) < maxSeen {
+		w.seen[n] = struct{}{}
+	}
+	return false
+}
+
 // forget leaves only what a later commit may ask of a sealed window.
 func (w *Window) forget() *Window {
-	w.keys, w.full, w.overflow, w.opened = nil, table{}, nil, nil
+	w.keys, w.full, w.overflow, w.opened, w.seen = nil, table{}, nil, nil, nil
 	return w
 }
 
@@ -101,7 +147,6 @@ func (w *Window) correction() *rollup.Correction {
 
 // add counts the sample. It reports whether the event went to the overflow key.
 func (w *Window) add(s *sample) (overflowed bool) {
-	w.last = s.offset
 	i, known := w.keys[string(s.key)]
 	if !known {
 		if len(w.full.rows) < w.rollup.Definition.MaxKeys {
@@ -115,7 +160,7 @@ func (w *Window) add(s *sample) (overflowed bool) {
 	}
 	w.full.add(int(i), s)
 	if overflowed && w.key.arrived == Never {
-		w.overflowed++
+		w.irregular.overflowed++
 	}
 	return overflowed
 }

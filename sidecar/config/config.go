@@ -110,6 +110,11 @@ type Stream struct {
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
 	// MaxAhead is how far a timestamp may be past the record's own Kafka timestamp before the event is quarantined. Default: 10m.
 	MaxAhead time.Duration `yaml:"max_ahead"`
+	// Dedupe is the path of a field that names an event: one that comes again while its window is open is counted as filtered. Default: empty, off.
+	Dedupe string `yaml:"dedupe"`
+	// MaxLateKeys bounds the keys that late events hold in memory, per partition: beyond it the partition's open windows are sealed at once.
+	// Default: 500000.
+	MaxLateKeys int `yaml:"max_late_keys"`
 	// Clean holds the cleaning steps, applied in order.
 	Clean   []Step   `yaml:"clean"`
 	Rollups []Rollup `yaml:"rollups"`

@@ -33,6 +33,7 @@ func (s *Stream) setDefaults() {
 	s.Lateness = 10 * time.Second
 	s.IdleTimeout = 30 * time.Second
 	s.MaxAhead = 10 * time.Minute
+	s.MaxLateKeys = 500_000
 }
 
 func (r *Rollup) setDefaults() {

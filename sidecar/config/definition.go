@@ -62,7 +62,8 @@ func (s *Stream) hash() string {
 		Lateness  time.Duration
 		MaxAhead  time.Duration
 		Clean     []Step
-	}{topics, s.Format, s.Timestamp, s.Lateness, s.MaxAhead, s.Clean}
+		Dedupe    string `json:",omitempty"`
+	}{topics, s.Format, s.Timestamp, s.Lateness, s.MaxAhead, s.Clean, s.Dedupe}
 	if len(settings.Clean) == 0 {
 		settings.Clean = nil
 	}

@@ -48,7 +48,7 @@ func TestASmallStreamGetsTheDefaults(t *testing.T) {
 	got := parse(t, "streams:\n- name: a\n  topics: [t]\n  rollups:\n  - name: r\n    dimensions: {host: host.name}\n").Streams[0]
 	want := Stream{
 		Name: "a", Topics: []string{"t"}, Format: "json", Timestamp: Timestamp{Field: "@timestamp", Format: "rfc3339"},
-		Lateness: 10 * time.Second, IdleTimeout: 30 * time.Second, MaxAhead: 10 * time.Minute,
+		Lateness: 10 * time.Second, IdleTimeout: 30 * time.Second, MaxAhead: 10 * time.Minute, MaxLateKeys: 500_000,
 		Rollups: []Rollup{{
 			Name: "r", Window: rollup.Tier(10 * time.Second), Dimensions: map[string]string{"host": "host.name"}, MaxKeys: 100_000, Groupings: [][]string{{}},
 		}},
@@ -243,7 +243,7 @@ func TestDefinitionsDoNotDependOnTheOrderOfKeys(t *testing.T) {
 	}
 	for _, change := range [][2]string{
 		{"topics: [t, u]", "topics: [t]"}, {"rename: {a: b, c: d}", "rename: {a: b}"}, {"name: a\n", "name: a\n  lateness: 11s\n"},
-		{"name: a\n", "name: a\n  max_ahead: 11s\n"}, {"name: a\n", "name: a\n  timestamp: {field: t}\n"}, {"x == 1", "x == 2"}, {"name: r\n", "name: r\n    window: 30s\n"},
+		{"name: a\n", "name: a\n  max_ahead: 11s\n"}, {"name: a\n", "name: a\n  dedupe: id\n"}, {"name: a\n", "name: a\n  timestamp: {field: t}\n"}, {"x == 1", "x == 2"}, {"name: r\n", "name: r\n    window: 30s\n"},
 		{"name: r\n", "name: r\n    max_keys: 7\n"}, {"users: user.id", "users: user"}, {"took: took", "took: took_ms"}, {"e: 'a == 1'", "e: 'a == 2'"}, {"host: host.name", "host: host"},
 	} {
 		changed := strings.Replace(file, change[0], change[1], 1)

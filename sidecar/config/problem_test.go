@@ -344,6 +344,10 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 			"t.yaml:4:23: streams[0].timestamp.format: it is empty: rfc3339, unix, unix_ms or a layout of Go's time package are allowed",
 		},
 		{
+			inStream("topics: [t]\nmax_late_keys: 0"),
+			"t.yaml:4:18: streams[0].max_late_keys: 0 is not possible: 1 to 100000000 are allowed",
+		},
+		{
 			inStream("topics: [t]\nlateness: 400d\nidle_timeout: 0s\nmax_ahead: 400d"),
 			"t.yaml:4:13: streams[0].lateness: 400d is not possible: 0s to 366d are allowed" + "\n" +
 				"t.yaml:5:17: streams[0].idle_timeout: 0s is not possible: 1s to 366d are allowed" + "\n" +

@@ -19,8 +19,9 @@ const (
 	MaxStreams       = 200
 	MaxTopics        = 1000 // of one stream
 	MaxRollups       = 1000 // of all streams
-	MaxStreamRollups = 40   // of one stream: their ledgers fit into a Kafka commit's metadata
-	MaxFields        = 64   // dimensions, measures, conditions or distinct counts of one rollup
+	maxLateKeys      = 100_000_000
+	MaxStreamRollups = 40 // of one stream: their ledgers fit into a Kafka commit's metadata
+	MaxFields        = 64 // dimensions, measures, conditions or distinct counts of one rollup
 	MaxGroupings     = 64
 	MaxTiers         = 16
 	MaxSteps         = 200
@@ -169,6 +170,9 @@ func (v *validator) stream(s *Stream, path string) {
 	v.duration(path+".lateness", s.Lateness, 0, maxDuration)
 	v.duration(path+".idle_timeout", s.IdleTimeout, time.Second, maxDuration)
 	v.duration(path+".max_ahead", s.MaxAhead, 0, maxDuration)
+	if s.MaxLateKeys < 1 || s.MaxLateKeys > maxLateKeys {
+		v.fail(path+".max_late_keys", "%d is not possible: 1 to %d are allowed", s.MaxLateKeys, maxLateKeys)
+	}
 	v.count(path+".clean", len(s.Clean), 0, MaxSteps)
 	for i := range s.Clean {
 		v.step(&s.Clean[i], fmt.Sprintf("%s.clean[%d]", path, i))

@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/plugin/kslog"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -23,12 +22,8 @@ import (
 const (
 	// pollRecords bounds how many records one poll takes out of the client's buffers.
 	pollRecords = 10_000
-	// endOffsetsEvery is how often the ends of the logs are asked for.
-	endOffsetsEvery = time.Second
 	// adminTimeout bounds a request that is not a fetch.
 	adminTimeout = 15 * time.Second
-	// endsTimeout bounds the question where the logs end.
-	endsTimeout = 5 * time.Second
 	// closeTimeout bounds the leaving of the group.
 	closeTimeout = 2 * time.Second
 )
@@ -53,6 +48,13 @@ type Processor interface {
 	Deliver(records []*kgo.Record)
 	// EndOffset tells that the log ended at the given offset when it was asked for.
 	EndOffset(offset int64)
+	// Skip tells that Kafka deleted the records from one offset up to, and without, another before they were handed over. It must not block.
+	Skip(from, to int64)
+	// Fail tells that the log cannot be read on: no more records come. It must not block.
+	Fail(err error)
+	// Finish tells that the topic is gone and no offset of it can be committed any more. It returns when what was handed over is written as far as it
+	// goes, or the context ends.
+	Finish(ctx context.Context)
 	// Stop ends the work on the partition; nothing is written or committed for it after it returned.
 	Stop()
 }
@@ -91,16 +93,41 @@ type Group struct {
 	release context.CancelFunc
 	keeping sync.WaitGroup
 
-	mu       sync.Mutex
-	owned    map[Key]Processor
-	failures map[operation]failure
-	since    time.Time  // when failures became empty, or was not any more
-	commit   sync.Mutex // held while a commit is under way
+	// look wakes the watching before its time.
+	look chan struct{}
+
+	mu     sync.Mutex
+	owned  map[Key]*holding
+	topics map[string]*topic
+	// seeks are offsets to read on from; interrupt ends the polling so that they are taken.
+	seeks     map[Key]seek
+	interrupt context.CancelFunc
+	expelled  error // why this member can never be one again
+	failures  map[operation]failure
+	since     time.Time  // when failures became empty, or was not any more
+	commit    sync.Mutex // held while a commit is under way
+}
+
+// holding is a partition that this member owns.
+type holding struct {
+	Processor
+	id    [16]byte // of the topic
+	next  int64    // the offset after the last record handed over
+	begun bool     // records were handed over
+	// Fetching is paused while the processor takes no more, while it is in doubt how the log goes on, and when it cannot be read on.
+	full, failed bool
+	doubt        *doubt
 }
 
 // NewGroup prepares the membership; Run joins, and Close must be called in any case. Errors are about the configuration.
 func NewGroup(opts Options) (*Group, error) {
-	g := &Group{opts: opts, owned: map[Key]Processor{}, failures: map[operation]failure{}, joined: make(chan struct{}), lease: lease{timeout: opts.Kafka.SessionTimeout}}
+	g := &Group{
+		opts: opts, lease: lease{timeout: opts.Kafka.SessionTimeout}, joined: make(chan struct{}), look: make(chan struct{}, 1),
+		owned: map[Key]*holding{}, topics: map[string]*topic{}, seeks: map[Key]seek{}, failures: map[operation]failure{},
+	}
+	for _, name := range opts.Topics {
+		g.topics[name] = &topic{former: map[[16]byte]bool{}}
+	}
 	if _, err := g.clientOptions(); err != nil {
 		return nil, err
 	}
@@ -123,12 +150,14 @@ func (g *Group) clientOptions() ([]kgo.Opt, error) {
 		kgo.MetadataMaxAge(30*time.Second), // topics and partitions that appear are read soon
 		kgo.BlockRebalanceOnPoll(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-		kgo.KeepControlRecords(), // their offsets are part of the position
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // records that are gone are counted here first
+		kgo.KeepControlRecords(),                    // their offsets are part of the position
 		kgo.FetchMaxBytes(8<<20),
 		kgo.FetchMaxPartitionBytes(1<<20),
 		kgo.AdjustFetchOffsetsFn(g.adjust),
 		kgo.OnPartitionsRevoked(g.revoked),
 		kgo.OnPartitionsLost(g.lost),
+		kgo.WithHooks(sessionHook{g}),
 		kgo.WithLogger(kslog.New(slog.New(quiet{g.opts.Logger.Handler()}))),
 	)
 	if g.opts.Kafka.InstanceID != "" {
@@ -156,188 +185,119 @@ func (g *Group) Join() error {
 	return nil
 }
 
-// Run reads until the context ends. Then the partitions are still owned: Close gives them up.
-func (g *Group) Run(ctx context.Context) {
+// Run reads until the context ends. Then the partitions are still owned: Close gives them up. It returns an error where the membership has ended for good.
+func (g *Group) Run(ctx context.Context) error {
 	var background sync.WaitGroup
-	background.Go(func() { g.watchEnds(ctx) })
+	watching, stop := context.WithCancel(ctx)
+	background.Go(func() { g.watch(watching) })
 	defer background.Wait()
+	defer stop()
 	for ctx.Err() == nil {
-		fetches := g.client.PollRecords(ctx, pollRecords)
+		polling := g.polling(ctx)
+		fetches := g.client.PollRecords(polling, pollRecords)
 		if fetches.IsClientClosed() {
-			return
+			break
 		}
+		g.seek() // while the group cannot divide the partitions anew
 		g.dispatch(ctx, fetches)
 		g.client.AllowRebalance()
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.expelled
+}
+
+// polling is the context of the next poll, which ends where there is something to seek.
+func (g *Group) polling(ctx context.Context) context.Context {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.interrupt != nil {
+		g.interrupt()
+	}
+	ctx, g.interrupt = context.WithCancel(ctx)
+	if len(g.seeks) > 0 {
+		g.interrupt()
+	}
+	return ctx
 }
 
 func (g *Group) dispatch(ctx context.Context, fetches kgo.Fetches) {
-	fetches.EachError(func(topic string, partition int32, err error) {
-		if ctx.Err() != nil {
-			return
-		}
-		if errors.Is(err, kerr.UnknownTopicID) {
-			err = fmt.Errorf("%w: the topic was deleted and made anew, restart the sidecar to read it from its beginning", err)
-		}
-		g.note(fetching, fmt.Errorf("read %s/%d: %w", topic, partition, err))
-	})
-	fetches.EachPartition(func(p kgo.FetchTopicPartition) {
-		if len(p.Records) == 0 {
-			return
-		}
-		g.mu.Lock()
-		processor := g.owned[Key{p.Topic, p.Partition}]
-		g.mu.Unlock()
-		if processor != nil {
-			processor.Deliver(p.Records)
-		}
-	})
-}
-
-// adjust is called when partitions were assigned, before they are read.
-func (g *Group) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
-	<-g.joined
-	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
-	defer cancel()
-	assignments, err := g.describe(ctx, offsets)
-	g.note(assigning, err)
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range assignments {
-		key := Key{a.Topic, a.Number}
-		processor, from, err := g.opts.Open(a)
-		if err != nil {
-			g.opts.Logger.Error("partition does not start", "partition", a.String(), "error", err)
-			g.client.PauseFetchPartitions(map[string][]int32{a.Topic: {a.Number}})
-			g.opts.Refuse(a.Partition, err)
-			from = a.LogEnd
-		} else {
-			g.client.ResumeFetchPartitions(map[string][]int32{a.Topic: {a.Number}})
-			g.mu.Lock()
-			g.owned[key] = processor
-			g.mu.Unlock()
-		}
-		offsets[a.Topic][a.Number] = kgo.NewOffset().At(from).WithEpoch(-1)
-	}
-	return offsets, nil
-}
-
-// describe gathers what is known of the partitions.
-func (g *Group) describe(ctx context.Context, offsets map[string]map[int32]kgo.Offset) ([]Assignment, error) {
-	var topics []string
-	for topic := range offsets {
-		topics = append(topics, topic)
-	}
-	if len(topics) == 0 {
-		return nil, nil
-	}
-	details, err := g.admin.ListTopics(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("describe the topics: %w", err)
-	}
-	committed, err := g.admin.FetchOffsets(ctx, g.opts.Kafka.Group)
-	if err != nil {
-		return nil, fmt.Errorf("read the offsets committed by group %q: %w", g.opts.Kafka.Group, err)
-	}
-	starts, err := g.admin.ListStartOffsets(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("find where the logs begin: %w", err)
-	}
-	ends, err := g.admin.ListCommittedOffsets(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("find where the logs end: %w", err)
-	}
-	configured := starts
-	switch g.opts.Kafka.Start {
-	case "", "earliest":
-	case "latest":
-		configured = ends
-	default:
-		t, err := time.Parse(time.RFC3339, g.opts.Kafka.Start)
-		if err != nil {
-			return nil, fmt.Errorf("kafka.start: %w", err)
-		}
-		if configured, err = g.admin.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topics...); err != nil {
-			return nil, fmt.Errorf("find the offsets of %s: %w", g.opts.Kafka.Start, err)
-		}
-	}
-	var assignments []Assignment
-	for topic, partitions := range offsets {
-		for number := range partitions {
-			a := Assignment{Partition: rollup.Partition{Topic: topic, TopicID: details[topic].ID, Number: number}, Committed: -1}
-			for _, lookup := range []struct {
-				in  kadm.ListedOffsets
-				out *int64
-			}{{starts, &a.LogStart}, {ends, &a.LogEnd}, {configured, &a.Start}} {
-				found, ok := lookup.in.Lookup(topic, number)
-				if !ok {
-					return nil, fmt.Errorf("find the offsets of %s: no broker told", a.String())
+	for _, fetch := range fetches {
+		for _, t := range fetch.Topics {
+			for _, p := range t.Partitions {
+				key := Key{t.Topic, p.Partition}
+				if p.Err != nil && ctx.Err() == nil {
+					g.failed(key, p.Err)
 				}
-				if found.Err != nil {
-					return nil, fmt.Errorf("find the offsets of %s: %w", a.String(), found.Err)
+				if len(p.Records) > 0 {
+					g.deliver(key, t.TopicID, p.Records)
 				}
-				*lookup.out = found.Offset
 			}
-			a.Partitions = len(details[topic].Partitions)
-			if g.appeared(committed[topic], number) {
-				a.Start = a.LogStart
-			}
-			if c, ok := committed.Lookup(topic, number); ok && c.Err == nil && c.At >= 0 {
-				a.Committed, a.Metadata = c.At, c.Metadata
-			}
-			assignments = append(assignments, a)
 		}
 	}
-	return assignments, nil
 }
 
-// appeared reports whether a partition came into being after the group had begun to read its topic, so that all of it is to be read.
-func (g *Group) appeared(committed map[int32]kadm.OffsetResponse, number int32) bool {
-	for _, c := range committed {
-		if n := g.opts.Counted(c.At, c.Metadata); c.Err == nil && c.At >= 0 && n > 0 && int(number) >= n {
-			return true
-		}
-	}
-	return false
-}
-
-// revoked gives partitions up; commits under way are waited for, and later ones left out.
-func (g *Group) revoked(_ context.Context, _ *kgo.Client, partitions map[string][]int32) {
-	var stopping sync.WaitGroup
+// deliver hands records over. Those of another topic of the same name than the one that was taken over are left out: it is taken over anew.
+func (g *Group) deliver(key Key, id [16]byte, records []*kgo.Record) {
 	g.mu.Lock()
-	for topic, numbers := range partitions {
-		for _, number := range numbers {
-			key := Key{topic, number}
-			if p := g.owned[key]; p != nil {
-				delete(g.owned, key)
-				stopping.Go(p.Stop)
-			} else {
-				stopping.Go(func() { g.opts.Forget(key) })
-			}
+	h := g.owned[key]
+	if h != nil && id != ([16]byte{}) && h.id != ([16]byte{}) && id != h.id {
+		g.topics[key.Topic].strange = true
+		h = nil
+	}
+	if h != nil {
+		if first := records[0].Offset; !h.begun && first > h.next {
+			g.suspect(key, h, &doubt{from: h.next, to: first})
 		}
+		h.begun, h.next = true, records[len(records)-1].Offset+1
 	}
 	g.mu.Unlock()
-	stopping.Wait()
-	g.awaitCommit()
+	if h != nil {
+		h.Deliver(records)
+	}
 }
 
-// awaitCommit returns when the commit that is under way has ended.
-func (g *Group) awaitCommit() {
-	g.commit.Lock()
-	g.commit.Unlock() //nolint:staticcheck,gocritic // holding the lock for a moment is the purpose
-}
-
-func (g *Group) lost(ctx context.Context, client *kgo.Client, partitions map[string][]int32) {
-	g.lease.end()
-	g.opts.Logger.Warn("the membership in the group was lost: another member goes on with the partitions", "group", g.opts.Kafka.Group)
-	g.revoked(ctx, client, partitions)
+// failed looks at what a partition could not be read for.
+func (g *Group) failed(key Key, err error) {
+	var loss *kgo.ErrDataLoss
+	switch {
+	case errors.Is(err, context.Canceled): // to seek
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		g.mu.Lock()
+		if h := g.owned[key]; h != nil && h.doubt == nil {
+			g.suspect(key, h, &doubt{outOfRange: true, from: h.next})
+		}
+		g.mu.Unlock()
+	case errors.As(err, &loss):
+		g.fail(key, &TruncatedError{Next: loss.ConsumedTo, End: loss.ResetTo})
+	case errors.Is(err, kerr.UnknownTopicID):
+		g.mu.Lock()
+		if t := g.topics[key.Topic]; t != nil {
+			t.strange = true
+		}
+		g.mu.Unlock()
+		g.note(fetching, fmt.Errorf("read %s/%d: the topic was deleted, or made anew: %w", key.Topic, key.Partition, err))
+	case key.Topic == "":
+		g.note(fetching, fmt.Errorf("be a member of group %q: %w", g.opts.Kafka.Group, err))
+	default:
+		g.note(fetching, fmt.Errorf("read %s/%d: %w", key.Topic, key.Partition, err))
+	}
 }
 
 // Pause stops or resumes reading a partition, for back pressure.
 func (g *Group) Pause(key Key, paused bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if h := g.owned[key]; h != nil {
+		h.full = paused
+		g.throttle(key, h)
+	}
+}
+
+// throttle fetches a partition, or does not. The caller holds g.mu.
+func (g *Group) throttle(key Key, h *holding) {
 	partition := map[string][]int32{key.Topic: {key.Partition}}
-	if paused {
+	if h.full || h.failed || h.doubt != nil && h.doubt.outOfRange {
 		g.client.PauseFetchPartitions(partition)
 	} else {
 		g.client.ResumeFetchPartitions(partition)
@@ -346,119 +306,6 @@ func (g *Group) Pause(key Key, paused bool) {
 
 // MayWrite reports whether no other member can have been given this one's partitions yet.
 func (g *Group) MayWrite() bool { return g.lease.valid() }
-
-// Commit is an offset to commit, with what a replay from it needs.
-type Commit struct {
-	Key      Key
-	Owner    Processor
-	Offset   int64
-	Metadata string
-}
-
-// Commit commits offsets and returns the ones that failed or are not this process's any more. It returns an error where the whole request failed.
-func (g *Group) Commit(ctx context.Context, commits []Commit) (failed map[Key]error, err error) {
-	g.commit.Lock()
-	defer g.commit.Unlock()
-	failed = map[Key]error{}
-	offsets := map[string]map[int32]kgo.EpochOffset{}
-	metadata := map[Key]string{}
-	g.mu.Lock()
-	for _, c := range commits {
-		if g.owned[c.Key] != c.Owner {
-			failed[c.Key] = ErrGivenAway
-			continue
-		}
-		if offsets[c.Key.Topic] == nil {
-			offsets[c.Key.Topic] = map[int32]kgo.EpochOffset{}
-		}
-		offsets[c.Key.Topic][c.Key.Partition] = kgo.EpochOffset{Epoch: -1, Offset: c.Offset}
-		metadata[c.Key] = c.Metadata
-	}
-	g.mu.Unlock()
-	if len(offsets) == 0 {
-		return failed, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
-	defer cancel()
-	ctx = kgo.PreCommitFnContext(ctx, func(r *kmsg.OffsetCommitRequest) error {
-		for i := range r.Topics {
-			for j := range r.Topics[i].Partitions {
-				p := &r.Topics[i].Partitions[j]
-				text := metadata[Key{r.Topics[i].Topic, p.Partition}]
-				p.Metadata = &text
-			}
-		}
-		return nil
-	})
-	g.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, r *kmsg.OffsetCommitResponse, e error) {
-		err = e
-		if r == nil {
-			return
-		}
-		for key, e := range refused(r) {
-			failed[key] = e
-		}
-	})
-	if err != nil {
-		err = fmt.Errorf("commit offsets: %w", err)
-	}
-	g.note(committing, err)
-	return failed, err
-}
-
-// watchEnds asks for the ends of the logs and tells the processors.
-func (g *Group) watchEnds(ctx context.Context) {
-	ticker := time.NewTicker(endOffsetsEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		g.mu.Lock()
-		owned := make(map[Key]Processor, len(g.owned))
-		topics := map[string]bool{}
-		for key, p := range g.owned {
-			owned[key] = p
-			topics[key.Topic] = true
-		}
-		g.mu.Unlock()
-		if len(owned) == 0 {
-			g.note(asking, g.ping(ctx))
-			continue
-		}
-		names := make([]string, 0, len(topics))
-		for topic := range topics {
-			names = append(names, topic)
-		}
-		limited, cancel := context.WithTimeout(ctx, endsTimeout)
-		ends, err := g.admin.ListCommittedOffsets(limited, names...)
-		cancel()
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			err = fmt.Errorf("find where the logs end: %w", err)
-		}
-		g.note(asking, err) // of what a part of the brokers answered, the ends are known all the same
-		for key, p := range owned {
-			if end, ok := ends.Lookup(key.Topic, key.Partition); ok && end.Err == nil {
-				p.EndOffset(end.Offset)
-			}
-		}
-	}
-}
-
-// ping asks whether a broker answers, for a member without partitions.
-func (g *Group) ping(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, adminTimeout)
-	defer cancel()
-	if err := g.client.Ping(limited); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("reach a broker of %q: %w", g.opts.Kafka.Brokers, err)
-	}
-	return nil
-}
 
 // Close leaves the group, so that other members take over at once. Where Kafka does not answer it gives up after closeTimeout.
 func (g *Group) Close() {

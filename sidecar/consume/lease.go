@@ -2,6 +2,8 @@ package consume
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -31,8 +33,12 @@ func (l *lease) end() { l.renewed.Store(0) }
 // keep sends heartbeats until the context ends.
 func (l *lease) keep(ctx context.Context, client *kgo.Client, group, instanceID string) {
 	for {
-		if sent := sinceBoot(); heartbeat(ctx, client, group, instanceID, l.timeout) {
+		sent := sinceBoot()
+		switch err := heartbeat(ctx, client, group, instanceID, l.timeout); {
+		case err == nil:
 			l.renewed.Store(int64(sent))
+		case errors.Is(err, kerr.FencedInstanceID): // another member has its partitions already
+			l.end()
 		}
 		pause := l.timeout / 6
 		if !l.valid() {
@@ -48,11 +54,13 @@ func (l *lease) keep(ctx context.Context, client *kgo.Client, group, instanceID 
 	}
 }
 
-// heartbeat reports whether the group confirms the membership. During a rebalance it does not.
-func heartbeat(ctx context.Context, client *kgo.Client, group, instanceID string, timeout time.Duration) bool {
+var errNotJoined = errors.New("the group was not joined yet")
+
+// heartbeat asks the group to confirm the membership. During a rebalance it does not.
+func heartbeat(ctx context.Context, client *kgo.Client, group, instanceID string, timeout time.Duration) error {
 	member, generation := client.GroupMetadata()
 	if generation < 0 {
-		return false // not joined
+		return errNotJoined
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -62,5 +70,8 @@ func heartbeat(ctx context.Context, client *kgo.Client, group, instanceID string
 		request.InstanceID = &instanceID
 	}
 	response, err := request.RequestWith(ctx, client)
-	return err == nil && kerr.ErrorForCode(response.ErrorCode) == nil
+	if err != nil {
+		return fmt.Errorf("send a heartbeat: %w", err)
+	}
+	return kerr.ErrorForCode(response.ErrorCode)
 }

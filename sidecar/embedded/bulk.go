@@ -76,6 +76,9 @@ func (s *Store) target(ctx context.Context, a action) (*index, *failure) {
 	if f := checkIndexName(a.index); f != nil {
 		return nil, f
 	}
+	if a.op == "delete" && a.external == "" {
+		return nil, indexNotFound(a.index)
+	}
 	return s.createIndex(ctx, a.index, nil)
 }
 
@@ -122,11 +125,17 @@ func (w *bulkWriter) prepare(ix *index) (*statements, error) {
 	return st, nil
 }
 
+// existing is what the database has under an id: a document, or what a deletion left.
 type existing struct {
 	row, version int64
 	key          chunkKey
 	source       []byte
 }
+
+// tombstone is the chunk of what deletions leave: the versions, for ever, so that an older version of a document that comes later is refused.
+var tombstone = chunkKey{grouping: mixed + "deleted", bucket: noBucket}
+
+func (e *existing) deleted() bool { return e.key == tombstone }
 
 // apply carries out one action; the error is the database's.
 func (w *bulkWriter) apply(a action, ix *index) (object, error) {
@@ -161,6 +170,11 @@ func (w *bulkWriter) apply(a action, ix *index) (object, error) {
 		return w.remove(a, ix, st, old, version)
 	case old == nil:
 		return w.insert(a, ix, st, doc, version)
+	case old.deleted(): // a new row, since rows are in the order in which documents were written
+		if _, err := st.remove.ExecContext(w.ctx, old.row); err != nil {
+			return nil, err
+		}
+		return w.insert(a, ix, st, doc, version)
 	}
 	return w.update(a, ix, st, doc, version, old)
 }
@@ -170,7 +184,7 @@ func (a action) nextVersion(old *existing) (int64, *failure) {
 		return fail(http.StatusConflict, "version_conflict_engine_exception", "[%s]: version conflict, %s", a.id, fmt.Sprintf(format, args...))
 	}
 	switch {
-	case a.op == "create" && old != nil:
+	case a.op == "create" && old != nil && !old.deleted():
 		return 0, conflict("document already exists (current version [%d])", old.version)
 	case a.external == "external_gte" && old != nil && old.version > *a.version:
 		return 0, conflict("current version [%d] is higher than the one provided [%d]", old.version, *a.version)
@@ -212,10 +226,14 @@ func (w *bulkWriter) update(a action, ix *index, st *statements, doc *document, 
 
 func (w *bulkWriter) remove(a action, ix *index, st *statements, old *existing, version int64) (object, error) {
 	if old == nil {
-		return a.done(http.StatusNotFound, version, "not_found"), nil
+		_, err := st.insert.ExecContext(w.ctx, a.id, version, tombstone.grouping, tombstone.bucket, []byte{})
+		return a.done(http.StatusNotFound, version, "not_found"), err
 	}
-	if _, err := st.remove.ExecContext(w.ctx, old.row); err != nil {
+	if _, err := st.update.ExecContext(w.ctx, version, tombstone.grouping, tombstone.bucket, []byte{}, old.row); err != nil {
 		return nil, err
+	}
+	if old.deleted() {
+		return a.done(http.StatusNotFound, version, "not_found"), nil
 	}
 	w.changes = append(w.changes, change{ix: ix, old: old.key, gone: true, bytes: -int64(len(old.source))})
 	return a.done(http.StatusOK, version, "deleted"), nil

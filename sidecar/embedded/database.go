@@ -159,7 +159,8 @@ func (db *database) deleteIndex(number int64) error {
 
 // chunks counts an index's documents by chunk.
 func (db *database) chunks(number int64) (map[chunkKey]int, error) {
-	rows, err := db.write.QueryContext(context.Background(), fmt.Sprintf("SELECT grouping, bucket, COUNT(*) FROM d%d GROUP BY grouping, bucket", number))
+	rows, err := db.write.QueryContext(context.Background(),
+		fmt.Sprintf("SELECT grouping, bucket, COUNT(*) FROM d%d WHERE grouping <> ? GROUP BY grouping, bucket", number), tombstone.grouping)
 	if err != nil {
 		return nil, err
 	}
@@ -209,14 +210,14 @@ func (db *database) fetch(ctx context.Context, number int64, keys []int64) (map[
 	if len(keys) == 0 {
 		return found, nil
 	}
-	statement, err := db.read.PrepareContext(ctx, fmt.Sprintf("SELECT id, version, source FROM d%d WHERE row = ?", number))
+	statement, err := db.read.PrepareContext(ctx, fmt.Sprintf("SELECT id, version, source FROM d%d WHERE row = ? AND grouping <> ?", number))
 	if err != nil {
 		return nil, err
 	}
 	defer statement.Close()
 	for _, key := range keys {
 		var d storedDocument
-		switch err := statement.QueryRowContext(ctx, key).Scan(&d.id, &d.version, &d.source); {
+		switch err := statement.QueryRowContext(ctx, key, tombstone.grouping).Scan(&d.id, &d.version, &d.source); {
 		case errors.Is(err, sql.ErrNoRows):
 		case err != nil:
 			return nil, err
@@ -232,7 +233,7 @@ func (db *database) lookup(ctx context.Context, number int64, ids []string) (map
 	found := map[int64]bool{}
 	for _, id := range ids {
 		var row int64
-		err := db.read.QueryRowContext(ctx, fmt.Sprintf("SELECT row FROM d%d WHERE id = ?", number), id).Scan(&row)
+		err := db.read.QueryRowContext(ctx, fmt.Sprintf("SELECT row FROM d%d WHERE id = ? AND grouping <> ?", number), id, tombstone.grouping).Scan(&row)
 		if err == nil {
 			found[row] = true
 		} else if !errors.Is(err, sql.ErrNoRows) {

@@ -42,6 +42,7 @@ func FuzzSearch(f *testing.F) {
 func FuzzBulk(f *testing.F) {
 	f.Add(`{"index":{"_index":"t-1","_id":"1"}}` + "\n" + `{"count":1,"m":{"o.sum":"2"},"grouping":[null,true]}` + "\n")
 	f.Add(`{"delete":{"_index":"t-1","_id":"1","version":3,"version_type":"external"}}` + "\n")
+	f.Add(`{"delete":{"_index":"t-1","_id":"1","version":3,"version_type":"external_gte"}}` + "\n" + `{"create":{"_index":"t-1","_id":"1"}}` + "\n{}\n" + `{"delete":{"_index":"t-9","_id":"1"}}` + "\n")
 	s := openTestStore(f, "")
 	fill(f, s, 1, 1)
 	f.Fuzz(func(t *testing.T, body string) {

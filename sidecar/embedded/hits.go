@@ -52,7 +52,7 @@ func (h *hitCollector) resolve(m *mapping) ([]*field, *failure) {
 		if s.name == "_id" {
 			return nil, illegal("Fielddata access on the _id field is disallowed, you can re-enable it by updating the dynamic cluster setting: indices.id_field_data.enabled")
 		}
-		if s.name != "_doc" {
+		if !s.byRow() {
 			f := m.byName[s.name]
 			switch {
 			case f == nil && !s.allowAbsent:
@@ -160,7 +160,7 @@ func (h *hitCollector) collect(ix *index, c *chunk, columns []*column, row int) 
 }
 
 func (h *hitCollector) key(i int, s sortField, c *chunk, col *column, row int) sortKey {
-	if s.name == "_doc" {
+	if s.byRow() {
 		return sortKey{number: c.rows[row] - 1}
 	}
 	first, rest, ok := col.at(row)

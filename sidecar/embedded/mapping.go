@@ -139,6 +139,8 @@ func mergeProperty(into object, name string, value any) *failure {
 		existing[name] = before
 	} else if a, b := typeOf(before), typeOf(property); a != b {
 		return illegal("mapper [%s] cannot be changed from type [%s] to [%s]", name, a, b)
+	} else if from, to := before["format"], property["format"]; a == "date" && from != to {
+		return illegal("Mapper for [%s] conflicts with existing mapper: Cannot update parameter [format] from [%v] to [%v]", name, from, to)
 	}
 	return mergeMapping(before, property)
 }

@@ -151,12 +151,15 @@ func (s *search) check() *failure {
 
 // sortField is one criterion of an order.
 type sortField struct {
-	name         string // "_doc" is the order of writing
+	name         string // "_doc" and "_seq_no" are the order of writing
 	descending   bool
 	missingFirst bool
 	unmapped     kind
 	allowAbsent  bool // where no mapping has the field
 }
+
+// byRow reports whether hits are in the order of writing.
+func (s sortField) byRow() bool { return s.name == "_doc" || s.name == "_seq_no" }
 
 func parseSort(v gjson.Result) ([]sortField, *failure) {
 	entries := []gjson.Result{v}

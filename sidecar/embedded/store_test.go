@@ -149,6 +149,46 @@ func TestChangesAreSeenInChunksThatAreInMemory(t *testing.T) {
 	}
 }
 
+func TestDeletionsAreRememberedAndSeenByNobody(t *testing.T) {
+	dir := t.TempDir()
+	s, err := OpenStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, s, 2, 3)
+	before := sumOfCounts(t, s, all)
+	mustAsk(t, s, "POST", "/_bulk", `{"delete":{"_index":"t-1","_id":"1.1","version":5,"version_type":"external_gte"}}
+{"delete":{"_index":"t-1","_id":"1.2","version":5,"version_type":"external_gte"}}
+{"index":{"_index":"t-1","_id":"1.2","version":6,"version_type":"external_gte"}}
+{"@timestamp":10000,"grouping":"host","dim.host":"h2","count":2}
+{"delete":{"_index":"t-1","_id":"nobody","version":5,"version_type":"external_gte"}}
+`)
+	check := func() {
+		t.Helper()
+		if got := sumOfCounts(t, s, all); got != before-2 {
+			t.Errorf("sum is %v, want %v", got, before-2)
+		}
+		if answer := mustAsk(t, s, "POST", "/t-1/_search", `{"query":{"ids":{"values":["1.1","1.2","nobody"]}}}`); !strings.Contains(answer, `"total":{"relation":"eq","value":1}`) {
+			t.Errorf("search by id is %s", answer)
+		}
+		if answer := mustAsk(t, s, "GET", "/_cat/indices?format=json&h=docs.count", ""); answer != `[{"docs.count":"7"}]` {
+			t.Errorf("listing is %s, want 7 documents", answer)
+		}
+		for _, id := range []string{"1.1", "nobody"} {
+			body := fmt.Sprintf(`{"index":{"_index":"t-1","_id":%q,"version":4,"version_type":"external_gte"}}`+"\n{\"count\":1}\n", id)
+			if status, answer := ask(t, s, "POST", "/_bulk", body); status != http.StatusOK || !strings.Contains(answer, `"status":409`) {
+				t.Errorf("an older version of %s after its deletion: %d %s", id, status, answer)
+			}
+		}
+	}
+	check()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openTestStore(t, dir)
+	check()
+}
+
 func TestWritersAndReadersDoNotDisturbEachOther(t *testing.T) {
 	s := openTestStore(t, t.TempDir())
 	fill(t, s, 3, 3)

@@ -32,9 +32,9 @@ func fixed() Snapshot {
 	return Snapshot{
 		Version: "1.2.3", StartedAt: began, Ready: true, Kafka: Component{OK: true, Since: began}, Elasticsearch: Component{OK: true, Since: began},
 		Streams: []StreamStatus{{Name: "app-logs", Topics: []string{"app"}, Rollups: []RollupStatus{{
-			Name: "log_writes", Definition: "0011223344556677", Window: "10s", Tidemark: ms(1_767_323_040_000), Ledger: ledger,
+			Name: "log_writes", Definition: "0011223344556677", Window: "10s", Tidemark: ms(1_767_323_040_000), HeldBy: "app/0", HeldReason: "is behind by 5 events", Ledger: ledger,
 			Partitions: []PartitionStatus{{
-				Partition: "app/0", State: Reading, NextOffset: 100, EndOffset: 105, Lag: 5, Watermark: ms(1_767_323_045_500), SealedThrough: ms(1_767_323_040_000),
+				Partition: "app/0", State: Reading, NextOffset: 100, EndOffset: 105, Lag: 5, Lost: 6, Watermark: ms(1_767_323_045_500), SealedThrough: ms(1_767_323_040_000),
 				Ledger: ledger, OpenWindows: 2, OpenKeys: 7, UnacknowledgedDocuments: 3, LastEventAt: ms(1_767_323_055_500),
 			}},
 		}}}},

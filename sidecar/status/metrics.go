@@ -10,7 +10,7 @@ import (
 type collector struct {
 	source Source
 
-	build, started, ready, component, consumed, events, lag, watermark, sealed, tidemark, lastEvent, windows, keys, unacknowledged, state *prometheus.Desc
+	build, started, ready, component, consumed, events, lost, lag, watermark, sealed, tidemark, lastEvent, windows, keys, unacknowledged, state *prometheus.Desc
 }
 
 func newCollector(source Source) *collector {
@@ -26,6 +26,7 @@ func newCollector(source Source) *collector {
 		component:      desc("component_up", "1 while the server answers, 0 while it does not.", "component"),
 		consumed:       desc("events_consumed_total", "Events read. It equals the sum of tidemark_events_total over all outcomes.", partition...),
 		events:         desc("events_total", "Events read, by where they were counted: each in exactly one outcome.", append(partition, "outcome")...),
+		lost:           desc("events_lost_total", "Records that Kafka deleted before they were read.", partition...),
 		lag:            desc("partition_lag", "Events between the next one to read and the end of the partition.", partition...),
 		watermark:      desc("watermark_seconds", "The largest event time seen less the allowed lateness, in seconds since the Unix epoch.", partition...),
 		sealed:         desc("sealed_through_seconds", "The time up to which the partition's windows are sealed and acknowledged, in seconds since the Unix epoch.", partition...),
@@ -41,7 +42,7 @@ func newCollector(source Source) *collector {
 // Describe sends all descriptions.
 func (c *collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.build, c.started, c.ready, c.component, c.consumed, c.events, c.lag, c.watermark, c.sealed, c.tidemark, c.lastEvent, c.windows, c.keys, c.unacknowledged, c.state,
+		c.build, c.started, c.ready, c.component, c.consumed, c.events, c.lost, c.lag, c.watermark, c.sealed, c.tidemark, c.lastEvent, c.windows, c.keys, c.unacknowledged, c.state,
 	} {
 		to <- d
 	}
@@ -75,6 +76,7 @@ func (c *collector) partition(to chan<- prometheus.Metric, stream, rollupName st
 	for i, outcome := range rollup.LedgerCounters[1:] {
 		to <- prometheus.MustNewConstMetric(c.events, prometheus.CounterValue, float64(counters[i+1]), stream, rollupName, p.Partition, outcome)
 	}
+	to <- prometheus.MustNewConstMetric(c.lost, prometheus.CounterValue, float64(p.Lost), labels...)
 	gauge := gaugeTo(to)
 	gauge(c.lag, float64(p.Lag), labels...)
 	gauge(c.windows, float64(p.OpenWindows), labels...)

@@ -70,8 +70,8 @@ func TestStatusAsJSON(t *testing.T) {
 	const ledger = `{"consumed":100,"on_time":90,"late":4,"overflowed":1,"filtered":2,"undecodable":1,"quarantined":1,"rejected":1}`
 	want := `{"version":"1.2.3","started_at":"2026-01-02T03:04:05Z","ready":true,"reasons":[],` +
 		`"kafka":{"ok":true,"since":"2026-01-02T03:04:05Z"},"elasticsearch":{"ok":true,"since":"2026-01-02T03:04:05Z"},` +
-		`"streams":[{"name":"app-logs","topics":["app"],"rollups":[{"name":"log_writes","definition":"0011223344556677","window":"10s","tidemark":1767323040000,` +
-		`"ledger":` + ledger + `,"partitions":[{"partition":"app/0","state":"reading","next_offset":100,"end_offset":105,"lag":5,` +
+		`"streams":[{"name":"app-logs","topics":["app"],"rollups":[{"name":"log_writes","definition":"0011223344556677","window":"10s","tidemark":1767323040000,"held_by":"app/0","held_reason":"is behind by 5 events",` +
+		`"ledger":` + ledger + `,"partitions":[{"partition":"app/0","state":"reading","next_offset":100,"end_offset":105,"lag":5,"lost":6,` +
 		`"watermark":1767323045500,"sealed_through":1767323040000,"ledger":` + ledger +
 		`,"open_windows":2,"open_keys":7,"unacknowledged_documents":3,"last_event_at":1767323055500}]}]}]}` + "\n"
 	if diff := cmp.Diff(want, w.Body.String()); w.Code != 200 || diff != "" {

@@ -46,6 +46,9 @@ type RollupStatus struct {
 	Window     string `json:"window"`
 	// Tidemark is the time up to which every partition's windows are sealed; nil before the first.
 	Tidemark *int64 `json:"tidemark"`
+	// HeldBy is the partition that holds the tidemark back behind the others, and HeldReason why; empty where none does.
+	HeldBy     string `json:"held_by,omitempty"`
+	HeldReason string `json:"held_reason,omitempty"`
 	// Ledger is the sum over the partitions that this sidecar owns.
 	Ledger     rollup.Ledger     `json:"ledger"`
 	Partitions []PartitionStatus `json:"partitions"`
@@ -77,6 +80,8 @@ type PartitionStatus struct {
 	NextOffset int64 `json:"next_offset"`
 	EndOffset  int64 `json:"end_offset"`
 	Lag        int64 `json:"lag"`
+	// Lost counts the records that Kafka deleted before they were read.
+	Lost int64 `json:"lost"`
 	// Watermark and SealedThrough are nil before the first event and the first sealed window.
 	Watermark     *int64        `json:"watermark"`
 	SealedThrough *int64        `json:"sealed_through"`

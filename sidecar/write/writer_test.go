@@ -3,12 +3,12 @@ package write_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,35 +27,66 @@ type cluster struct {
 	mu       sync.Mutex
 	requests []int // how many documents each had
 	stored   map[string]int
+	deleted  []string
 	answer   func(request, item int, id string) *elastic.Error
-	refuse   func(request, items int) error
+	refuse   func(request, items int, body []byte) error
 }
+
+func newCluster() *cluster { return &cluster{stored: map[string]int{}} }
 
 func (c *cluster) Bulk(_ context.Context, body []byte) (*elastic.BulkResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	lines := bytes.Split(bytes.TrimSuffix(body, []byte("\n")), []byte("\n"))
+	ids, deletions := actions(body)
 	request := len(c.requests)
-	c.requests = append(c.requests, len(lines)/2)
+	c.requests = append(c.requests, len(ids))
 	if c.refuse != nil {
-		if err := c.refuse(request, len(lines)/2); err != nil {
+		if err := c.refuse(request, len(ids), body); err != nil {
 			return nil, err
 		}
 	}
 	response := &elastic.BulkResponse{}
-	for i := 0; i < len(lines); i += 2 {
-		_, rest, _ := bytes.Cut(lines[i], []byte(`"_id":"`))
-		id, _, _ := bytes.Cut(rest, []byte(`"`))
-		item := elastic.BulkItem{ID: string(id), Status: http.StatusOK}
+	for i, id := range ids {
+		item := elastic.BulkItem{ID: id, Status: http.StatusOK}
 		if c.answer != nil {
-			item.Err = c.answer(request, i/2, string(id))
+			item.Err = c.answer(request, i, id)
 		}
-		if item.Err == nil {
-			c.stored[string(id)]++
+		switch {
+		case item.Err != nil:
+		case deletions[i]:
+			c.deleted = append(c.deleted, id)
+		default:
+			c.stored[id]++
 		}
 		response.Items = append(response.Items, item)
 	}
 	return response, nil
+}
+
+// actions gives the ids that the actions of a bulk request are about, and which of them are deletions.
+func actions(body []byte) (ids []string, deletions []bool) {
+	lines := bytes.Split(bytes.TrimSuffix(body, []byte("\n")), []byte("\n"))
+	for i := 0; i < len(lines); i++ {
+		var action map[string]struct {
+			ID string `json:"_id"`
+		}
+		if err := json.Unmarshal(lines[i], &action); err != nil {
+			panic(err)
+		}
+		for op, a := range action {
+			ids, deletions = append(ids, a.ID), append(deletions, op == "delete")
+			if op != "delete" {
+				i++
+			}
+		}
+	}
+	return ids, deletions
+}
+
+func (c *cluster) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.stored)
 }
 
 var definition = func() rollup.Definition {
@@ -64,14 +95,22 @@ var definition = func() rollup.Definition {
 	return d
 }()
 
-// batch has n documents of the full grouping, with i+1 events each.
-func batch(n int, done func(write.Result)) *write.Batch {
-	b := write.NewBatch(done)
-	target := write.Target{Prefix: "p", Definition: &definition, Hash: definition.Hash()}
+var target = write.Target{Prefix: "p", Definition: &definition, Hash: definition.Hash()}
+
+func document(i int) *rollup.Document {
+	return &rollup.Document{Start: 10_000, Grouping: definition.Groupings[0], Dimensions: []string{fmt.Sprint("h", i)}, Count: int64(i + 1)}
+}
+
+// submit adds n documents of the full grouping, with i+1 events each, to a batch, and closes it.
+func submit(ctx context.Context, w *write.Writer, n int, done func(write.Result)) (*write.Batch, error) {
+	b := w.Begin(done)
 	for i := range n {
-		b.Add(target, &rollup.Document{Start: 10_000, Grouping: definition.Groupings[0], Dimensions: []string{fmt.Sprint("h", i)}, Count: int64(i + 1)})
+		if err := b.Add(ctx, target, document(i)); err != nil {
+			return b, err
+		}
 	}
-	return b
+	err := b.Close()
+	return b, err
 }
 
 func tooMany() *elastic.Error {
@@ -83,7 +122,7 @@ func TestWriterBringsEachDocumentToAnEnd(t *testing.T) {
 		name      string
 		documents int
 		answer    func(request, item int, id string) *elastic.Error
-		refuse    func(request, items int) error
+		refuse    func(request, items int, body []byte) error
 		stored    int
 		result    write.Result
 		requests  []int
@@ -101,7 +140,7 @@ func TestWriterBringsEachDocumentToAnEnd(t *testing.T) {
 		},
 		{
 			name: "a refused request is sent again", documents: 2, stored: 2, requests: []int{2, 2, 2},
-			refuse: func(request, _ int) error {
+			refuse: func(request, _ int, _ []byte) error {
 				if request < 2 {
 					return &elastic.ConnectionError{Address: "x", Err: errors.New("reset")}
 				}
@@ -145,8 +184,8 @@ func TestWriterBringsEachDocumentToAnEnd(t *testing.T) {
 			},
 		},
 		{
-			name: "a body that is too large is split", documents: 4, stored: 4, requests: []int{4, 2, 1, 1, 2, 1, 1},
-			refuse: func(_, items int) error {
+			name: "a body that is too large is split", documents: 4, stored: 4, requests: []int{4, 2, 1, 1, 1, 1},
+			refuse: func(_, items int, _ []byte) error {
 				if items > 1 {
 					return &elastic.Error{Status: http.StatusRequestEntityTooLarge}
 				}
@@ -156,13 +195,14 @@ func TestWriterBringsEachDocumentToAnEnd(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c := &cluster{stored: map[string]int{}, answer: test.answer, refuse: test.refuse}
+				c := newCluster()
+				c.answer, c.refuse = test.answer, test.refuse
 				mended := 0
 				w := write.New(c, write.Options{Senders: 1, UnknownField: func(context.Context) { mended++ }})
 				ctx, cancel := context.WithCancel(t.Context())
 				go w.Run(ctx)
 				done := make(chan write.Result, 1)
-				if err := w.Submit(ctx, batch(test.documents, func(r write.Result) { done <- r })); err != nil {
+				if _, err := submit(ctx, w, test.documents, func(r write.Result) { done <- r }); err != nil {
 					t.Fatal(err)
 				}
 				if got := <-done; got != test.result {
@@ -173,58 +213,49 @@ func TestWriterBringsEachDocumentToAnEnd(t *testing.T) {
 				if len(c.stored) != test.stored || !slices.Equal(c.requests, test.requests) || mended != test.mended {
 					t.Errorf("%d documents stored by requests of %v, mended %d times; want %d by %v, %d times", len(c.stored), c.requests, mended, test.stored, test.requests, test.mended)
 				}
-				if _, err := w.Blocked(); err != nil {
-					t.Errorf("still blocked: %v", err)
-				}
+				checkIdle(t, w)
 			})
 		})
 	}
 }
 
-func TestWriterHoldsBackWhatIsTooMuch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{stored: map[string]int{}, answer: func(int, int, string) *elastic.Error { return tooMany() }}
-		w := write.New(c, write.Options{Senders: 1, InFlightBytes: 600, RequestBytes: 200})
-		ctx, cancel := context.WithCancel(t.Context())
-		go w.Run(ctx)
-		submitted := make(chan error, 1)
-		go func() { submitted <- w.Submit(ctx, batch(100, nil)) }()
-		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's time: as long as the cluster is busy nothing more is taken
-		select {
-		case err := <-submitted:
-			t.Fatalf("all was taken though nothing was written: %v", err)
-		default:
-		}
-		if _, err := w.Blocked(); err == nil {
-			t.Error("a writer that cannot write does not say so")
-		}
-		cancel()
-		if err := <-submitted; !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v", err)
-		}
-		synctest.Wait()
-	})
+// checkIdle fails where the writer still holds something.
+func checkIdle(t *testing.T, w *write.Writer) {
+	t.Helper()
+	if _, err := w.Blocked(); err != nil {
+		t.Errorf("still blocked: %v", err)
+	}
+	if n := w.Stats.InFlight.Load(); n != 0 {
+		t.Errorf("%d bytes are still in flight", n)
+	}
 }
 
-func TestCancelledBatchIsNotSent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := &cluster{stored: map[string]int{}}
-		var allowed atomic.Bool
-		w := write.New(c, write.Options{Senders: 1, MayWrite: allowed.Load})
-		ctx, cancel := context.WithCancel(t.Context())
-		go w.Run(ctx)
-		b := batch(3, func(write.Result) { t.Error("a cancelled batch was acknowledged") })
-		if err := w.Submit(ctx, b); err != nil {
-			t.Fatal(err)
+// BenchmarkAdd encodes documents and hands them to a cluster that takes everything.
+func BenchmarkAdd(b *testing.B) {
+	w := write.New(accepting{}, write.Options{})
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.Run(ctx)
+	}()
+	doc := document(1)
+	batch := w.Begin(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := batch.Add(ctx, target, doc); err != nil {
+			b.Fatal(err)
 		}
-		synctest.Wait()
-		b.Cancel()
-		allowed.Store(true)
-		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's time: long enough for every pause
-		if len(c.requests) != 0 {
-			t.Errorf("requests: %v", c.requests)
-		}
-		cancel()
-		synctest.Wait()
-	})
+	}
+	if err := batch.Close(); err != nil {
+		b.Fatal(err)
+	}
+	cancel()
+	<-ended
+}
+
+type accepting struct{}
+
+func (accepting) Bulk(_ context.Context, body []byte) (*elastic.BulkResponse, error) {
+	return &elastic.BulkResponse{Items: make([]elastic.BulkItem, bytes.Count(body, []byte("\n"))/2)}, nil
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,12 +112,13 @@ var calls = map[string]call{
 	"delete": func(t *testing.T, s *session, words []string, _ []byte) ([]string, error) {
 		return nil, s.client.DeleteIndex(t.Context(), words[0])
 	},
-	"bulk":    runBulk,
-	"search":  runSearch,
-	"msearch": runMultiSearch,
-	"list":    runList,
-	"fields":  runFields,
-	"raw":     runRaw,
+	"bulk":      runBulk,
+	"search":    runSearch,
+	"msearch":   runMultiSearch,
+	"list":      runList,
+	"fields":    runFields,
+	"conflicts": runConflicts,
+	"raw":       runRaw,
 }
 
 func runBulk(t *testing.T, s *session, _ []string, body []byte) ([]string, error) {
@@ -127,8 +129,8 @@ func runBulk(t *testing.T, s *session, _ []string, body []byte) ([]string, error
 	lines := make([]string, 0, len(response.Items))
 	for _, item := range response.Items {
 		line := fmt.Sprintf("%s %s %d", item.Index, item.ID, item.Status)
-		if e := item.Err; e != nil && e.Type != "" {
-			line += " " + e.Type
+		if e := item.Err; e != nil {
+			line += " " + cmp.Or(e.Type, "failed")
 			if e.Permanent() {
 				line += " permanent"
 			}
@@ -275,6 +277,25 @@ func runFields(t *testing.T, s *session, words []string, _ []byte) ([]string, er
 				line += " in " + strings.Join(c.Indices, " ")
 			}
 			lines = append(lines, line)
+		}
+	}
+	return lines, nil
+}
+
+// runConflicts says what keeps indices from getting a mapping.
+func runConflicts(t *testing.T, s *session, words []string, body []byte) ([]string, error) {
+	var needed elastic.Mapping
+	if err := json.Unmarshal(body, &needed); err != nil {
+		return nil, err
+	}
+	mappings, err := s.client.Mappings(t.Context(), words[0])
+	if err != nil {
+		return nil, err
+	}
+	lines := []string{fmt.Sprintf("%d indices", len(mappings))}
+	for _, index := range slices.Sorted(maps.Keys(mappings)) {
+		for _, c := range mappings[index].Conflicts(needed) {
+			lines = append(lines, fmt.Sprintf("%s %s is %s, not %s", index, c.Field, c.Has, c.Needs))
 		}
 	}
 	return lines, nil

@@ -33,13 +33,13 @@ function fill(table, rows, columns, none) {
 
 /** The partitions of one rollup. */
 export function partitions(table, rollup, now) {
-  const columns = [['Partition'], ['State', 'text'], ['Lag'], ['Next offset'], ['End offset'], ['Newest event'], ['Watermark'], ['Sealed through'], ['Open windows'], ['Open keys'], ['Unacknowledged']];
+  const columns = [['Partition'], ['State', 'text'], ['Lag'], ['Lost'], ['Next offset'], ['End offset'], ['Newest event'], ['Watermark'], ['Sealed through'], ['Open windows'], ['Open keys'], ['Unacknowledged']];
   heads(table, columns);
   const rows = (rollup?.partitions ?? []).map((p) => {
     const state = element('td', { className: 'text' }, element('span', { className: 'state', 'data-state': states[p.state] ?? 'unknown' }, element('i', { 'aria-hidden': 'true' }), p.state));
     if (p.reason) state.append(element('span', { text: p.reason, className: 'reason' }));
     return element('tr', {},
-      element('th', { text: p.partition, scope: 'row' }), state, number(p.lag), number(p.next_offset), number(p.end_offset),
+      element('th', { text: p.partition, scope: 'row' }), state, number(p.lag), number(p.lost, true), number(p.next_offset), number(p.end_offset),
       ...[p.last_event_at, p.watermark, p.sealed_through].map((t) => element('td', { text: format.ago(t, now) })),
       number(p.open_windows), number(p.open_keys), number(p.unacknowledged_documents));
   });
@@ -98,7 +98,8 @@ export class Tiles {
     const [n, unit] = mark === null ? ['–', ''] : format.span(now - mark);
     put('tile-tidemark', n);
     put('tile-tidemark-unit', mark === null ? '' : `${unit} behind`);
-    put('tile-tidemark-note', mark === null ? 'no window is sealed yet' : `sealed through ${format.time(mark)}`);
+    const held = rollup?.held_by ? `held by ${rollup.held_by}: ${rollup.held_reason}` : '';
+    put('tile-tidemark-note', held || (mark === null ? 'no window is sealed yet' : `sealed through ${format.time(mark)}`));
 
     const lags = status.streams.flatMap(lag);
     put('tile-lag', format.short(lags.reduce((a, b) => a + b, 0)));

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/axiomhq/hyperloglog"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+// cell is what documents of one grouping say of one key, however many documents there are: an event can be counted in its window or in a correction.
+type cell struct {
+	counts   map[string]int64   // count, bytes, conditions, and how many events carry each measure
+	sums     map[string]float64 // of measures
+	least    map[string]float64
+	largest  map[string]float64
+	distinct map[string]*hyperloglog.Sketch
+}
+
+// cellKey names a cell: the grouping and the dimensions' values.
+type cellKey string
+
+// source is a rollup document as it is stored, read by its fields' names, so that one of any definition can be read.
+type source struct {
+	fields map[string]json.RawMessage
+}
+
+func readSource(text []byte) (source, error) {
+	var s source
+	if err := json.Unmarshal(text, &s.fields); err != nil {
+		return s, fmt.Errorf("read a rollup document: %w", err)
+	}
+	return s, nil
+}
+
+func (s source) text(name string) string {
+	var v string
+	_ = json.Unmarshal(s.fields[name], &v) // absent or of another type: empty
+	return v
+}
+
+func (s source) integer(name string) int64 {
+	var v int64
+	_ = json.Unmarshal(s.fields[name], &v) // absent or of another type: zero
+	return v
+}
+
+func (s source) float(name string) float64 {
+	var v float64
+	_ = json.Unmarshal(s.fields[name], &v) // absent or of another type: zero
+	return v
+}
+
+func (s source) overflow() bool { return string(s.fields[rollup.FieldOverflow]) == "true" }
+
+func (s source) late() bool { return string(s.fields[rollup.FieldLate]) == "true" }
+
+// closing is the watermark at which the document's window closed, for windows of a length in milliseconds.
+func (s source) closing(length int64) int64 {
+	if s.late() {
+		return s.integer(rollup.FieldArrived) + length
+	}
+	return s.integer(rollup.FieldTime) + length
+}
+
+func (s source) key() cellKey {
+	var b strings.Builder
+	b.WriteString(s.text(rollup.FieldGrouping))
+	if s.overflow() {
+		b.WriteString("\x00overflow")
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.fields)) {
+		if strings.HasPrefix(name, "dim.") {
+			b.WriteString("\x00" + name + "=" + s.text(name))
+		}
+	}
+	return cellKey(b.String())
+}
+
+// cells are what the documents of one window say.
+type cells map[cellKey]*cell
+
+// add merges a document.
+func (c cells) add(s source) error {
+	key := s.key()
+	to := c[key]
+	if to == nil {
+		to = &cell{
+			counts: map[string]int64{}, sums: map[string]float64{}, least: map[string]float64{}, largest: map[string]float64{},
+			distinct: map[string]*hyperloglog.Sketch{},
+		}
+		c[key] = to
+	}
+	for name := range s.fields {
+		if err := to.add(name, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cell) add(name string, s source) error {
+	keep := func(kept map[string]float64, better func(a, b float64) float64) {
+		v := s.float(name)
+		if before, known := kept[name]; known {
+			v = better(before, v)
+		}
+		kept[name] = v
+	}
+	switch {
+	case name == rollup.FieldCount, name == rollup.FieldBytes, strings.HasPrefix(name, "c."), strings.HasPrefix(name, "m.") && strings.HasSuffix(name, ".count"):
+		c.counts[name] += s.integer(name)
+	case strings.HasPrefix(name, "m.") && strings.HasSuffix(name, ".sum"):
+		c.sums[name] += s.float(name)
+	case strings.HasPrefix(name, "m.") && strings.HasSuffix(name, ".min"):
+		keep(c.least, math.Min)
+	case strings.HasPrefix(name, "m.") && strings.HasSuffix(name, ".max"):
+		keep(c.largest, math.Max)
+	case strings.HasPrefix(name, "d."):
+		encoded, err := base64.StdEncoding.DecodeString(s.text(name))
+		if err != nil {
+			return fmt.Errorf("read the sketch %s: %w", name, err)
+		}
+		sketch := hyperloglog.New14()
+		if err := sketch.UnmarshalBinary(encoded); err != nil {
+			return fmt.Errorf("read the sketch %s: %w", name, err)
+		}
+		if c.distinct[name] == nil {
+			c.distinct[name] = hyperloglog.New14()
+		}
+		if err := c.distinct[name].Merge(sketch); err != nil {
+			return fmt.Errorf("merge the sketch %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// equal reports whether two cells say the same. Sums of floating-point numbers may differ in the order in which they were made.
+func (c *cell) equal(o *cell) bool {
+	if !maps.Equal(c.counts, o.counts) || !maps.Equal(c.least, o.least) || !maps.Equal(c.largest, o.largest) || len(c.distinct) != len(o.distinct) {
+		return false
+	}
+	near := func(a, b float64) bool { return a == b || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b), 1) }
+	if !maps.EqualFunc(c.sums, o.sums, near) {
+		return false
+	}
+	for name, sketch := range c.distinct {
+		if o.distinct[name] == nil || sketch.Estimate() != o.distinct[name].Estimate() {
+			return false
+		}
+	}
+	return true
+}
+
+// differing counts the keys about which two windows say different things. Where keys overflowed, which ones had a place depends on how the events came, so
+// only each grouping's totals are compared.
+func (c cells) differing(o cells) int {
+	a, b := c, o
+	if c.overflowed() || o.overflowed() {
+		a, b = c.totals(), o.totals()
+	}
+	n := 0
+	for key, cell := range a {
+		if b[key] == nil || !cell.equal(b[key]) {
+			n++
+		}
+	}
+	for key := range b {
+		if a[key] == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (c cells) overflowed() bool {
+	for key := range c {
+		if strings.Contains(string(key), "\x00overflow") {
+			return true
+		}
+	}
+	return false
+}
+
+func (c cells) totals() cells {
+	totals := cells{}
+	for key, from := range c {
+		grouping, _, _ := strings.Cut(string(key), "\x00")
+		to := totals[cellKey(grouping)]
+		if to == nil {
+			to = &cell{counts: map[string]int64{}}
+			totals[cellKey(grouping)] = to
+		}
+		for name, n := range from.counts {
+			to.counts[name] += n
+		}
+	}
+	return totals
+}
+
+// events is how many events a grouping holds.
+func (c cells) events(grouping string) int64 {
+	var n int64
+	for key, cell := range c {
+		if name, _, _ := strings.Cut(string(key), "\x00"); name == grouping {
+			n += cell.counts[rollup.FieldCount]
+		}
+	}
+	return n
+}

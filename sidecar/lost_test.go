@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
+	"github.com/tidemark/tidemark/sidecar/config"
+)
+
+// TestLostRecordsAreThoseBeforeTheOffset commits an offset before, and after, gaps that a replay from there would find by itself.
+func TestLostRecordsAreThoseBeforeTheOffset(t *testing.T) {
+	p := &partition{lost: 5, logger: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1)}
+	p.Skip(100, 150)
+	p.Skip(200, 230)
+	for offset, want := range map[int64]int64{90: 5, 100: 5, 150: 55, 200: 55, 230: 85, 300: 85} {
+		if got := p.lostBefore(offset); got != want {
+			t.Errorf("%d records are lost before offset %d, want %d", got, offset, want)
+		}
+	}
+	p.committed(&aggregate.State{Offset: 160})
+	if len(p.gaps) != 1 || p.lostBefore(160) != 55 || p.lostBefore(300) != 85 {
+		t.Errorf("after a commit %d are lost and %v are open", p.lost, p.gaps)
+	}
+}
+
+func TestEngineGoesOverGapsInTheOrderOfTheLog(t *testing.T) {
+	s, err := newStream(config.Stream{Name: "logs", Format: "json", Topics: []string{"t"}, Timestamp: config.Timestamp{Format: "rfc3339"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := s.plan()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &partition{logger: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1), engine: aggregate.NewEngine(plan, plan.Begin(10, 0, [16]byte{}))}
+	p.queue = []*kgo.Record{{Offset: 12}}
+	p.Skip(20, 30)
+	if p.skip() || p.engine.Position() != 10 {
+		t.Errorf("the engine is at %d before the records before the gap are read", p.engine.Position())
+	}
+	p.queue = nil
+	if !p.skip() || p.engine.Position() != 30 {
+		t.Errorf("the engine is at %d after the gap", p.engine.Position())
+	}
+	if p.skip() {
+		t.Error("the same gap is passed twice")
+	}
+}
+
+func TestProgressOfATopicMadeAnewComesAfterTheOldOnes(t *testing.T) {
+	id := rollup.Partition{Topic: "topic", TopicID: [16]byte{2}, Number: 1}
+	doc := func(topic byte, lineage, commit int64) json.RawMessage {
+		return fmt.Appendf(nil, `{"topic_id":%q,"lineage":%d,"commit":%d}`, encodeTopicID([16]byte{topic}), lineage, commit)
+	}
+	c := &catalog{prefix: "p"}
+	for _, test := range []struct {
+		name            string
+		docs            []json.RawMessage
+		lineage, commit int64
+		err             string
+	}{
+		{name: "nothing is kept"},
+		{name: "an earlier topic", docs: []json.RawMessage{doc(1, 0, 7), doc(1, 2, 3), doc(1, 1, 900)}, lineage: 2, commit: 3},
+		{name: "this topic", docs: []json.RawMessage{doc(1, 0, 7), doc(2, 0, 1)}, err: "tidemark replay --resume"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			lineage, commit, err := c.lastCommit(id, test.docs)
+			if lineage != test.lineage || commit != test.commit || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+				t.Errorf("lineage %d, commit %d, error %v", lineage, commit, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,399 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
+	"github.com/tidemark/tidemark/sidecar/write"
+)
+
+const (
+	// rebuildRows bounds the keys that are counted in one pass over a log.
+	rebuildRows = 500_000
+	// storedPage is how many documents one search returns.
+	storedPage = 5_000
+	// versionBits is how many bits of a document's version are below its lineage.
+	versionBits = 48
+)
+
+// rebuild compares what Elasticsearch holds of one partition with what its log says, window by window, and writes the windows that differ anew.
+type rebuild struct {
+	*maintenance
+	partition   *logPartition
+	state       aggregate.State
+	plan        *aggregate.Plan
+	definitions map[string][]rollup.Definition // all that each rollup ever had
+	chosen      []bool                         // by the stream's definitions
+	writer      *write.Writer                  // nil: differences are only told
+	lineage     int64
+	report      *replayReport
+}
+
+// newRebuild fails where the partition cannot be compared: its owner has not committed a state under the configured definitions.
+func (m *maintenance) newRebuild(p *logPartition, chosen map[string]bool, definitions map[string][]rollup.Definition, report *replayReport) (*rebuild, error) {
+	s, err := p.state()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", p.String(), err, howToGoOn)
+	}
+	if !p.stream.matches(&s) {
+		return nil, fmt.Errorf("%s: the sidecars have not gone over to the configured definitions yet: start them with this configuration, and wait until they have", p.String())
+	}
+	plan, err := p.stream.plan()
+	if err != nil {
+		return nil, err
+	}
+	b := &rebuild{maintenance: m, partition: p, state: s, plan: plan, definitions: definitions, report: report}
+	for i := range p.stream.definitions {
+		b.chosen = append(b.chosen, chosen[p.stream.definitions[i].Name])
+	}
+	return b, nil
+}
+
+// align widens a range until no window of any definition that the rollups ever had lies across its ends.
+func (b *rebuild) align(from, to int64) (int64, int64) {
+	const rounds = 100 // windows of a few lengths agree long before
+	for range rounds {
+		lo, hi := from, to
+		for i, d := range b.partition.stream.definitions {
+			if !b.chosen[i] {
+				continue
+			}
+			for _, other := range append(slices.Clone(b.definitions[d.Name]), d) {
+				lo = min(lo, other.Window.Start(lo))
+				hi = max(hi, other.Window.Start(hi-1)+other.Window.Milliseconds())
+			}
+		}
+		if lo == from && hi == to {
+			break
+		}
+		from, to = lo, hi
+	}
+	return from, to
+}
+
+// run goes through the windows that start in [from, to), as many at a time as fit into memory.
+func (b *rebuild) run(ctx context.Context, from, to int64) error {
+	from, to = b.align(from, min(to, max(b.state.SealedThrough, from)))
+	for from < to {
+		begin, err := b.offsetAt(ctx, b.partition, from)
+		if err != nil {
+			return err
+		}
+		count := aggregate.NewRecount(b.plan, b.state, b.chosen, from, to, rebuildRows)
+		b.report.reading(b.partition, begin, b.state.End)
+		err = b.read(ctx, b.partition, begin, b.partition.logEnd, func(r *kgo.Record) bool {
+			if !r.Attrs.IsControl() {
+				count.Add(record(r))
+			}
+			b.report.read(r.Offset)
+			return !count.Done(r.Offset + 1)
+		})
+		if err != nil {
+			return err
+		}
+		for i := range b.partition.stream.definitions {
+			if b.chosen[i] {
+				if err := b.compare(ctx, i, count.Windows(i), from, count.End()); err != nil {
+					return err
+				}
+			}
+		}
+		from = count.End()
+	}
+	return nil
+}
+
+// stored is a document as Elasticsearch holds it.
+type stored struct {
+	source
+	index, id string
+	version   int64
+}
+
+// compare goes through one rollup's windows in the order of their starts, those of the log and those of the documents.
+func (b *rebuild) compare(ctx context.Context, i int, windows []*aggregate.Window, from, to int64) error {
+	d := &b.partition.stream.definitions[i]
+	old, covered, err := b.otherWindows(ctx, d, from, to)
+	if err != nil {
+		return err
+	}
+	at := func(start int64) (counted []*aggregate.Window) {
+		for len(windows) > 0 && windows[0].Start() <= start {
+			counted = append(counted, windows[0])
+			windows = windows[1:]
+		}
+		return counted
+	}
+	settle := func(start int64, documents []stored) error {
+		for len(windows) > 0 && windows[0].Start() < start {
+			earlier := windows[0].Start()
+			if err := b.settle(ctx, i, earlier, at(earlier), nil, covered[earlier]); err != nil {
+				return err
+			}
+		}
+		return b.settle(ctx, i, start, at(start), documents, covered[start])
+	}
+	var same []stored
+	for doc, err := range b.stored(ctx, rollup.IndexPattern(b.prefix(), d.Name, d.Window), from, to) {
+		if err != nil {
+			return err
+		}
+		if len(same) > 0 && same[0].integer(rollup.FieldTime) != doc.integer(rollup.FieldTime) {
+			if err := settle(same[0].integer(rollup.FieldTime), same); err != nil {
+				return err
+			}
+			same = nil
+		}
+		same = append(same, doc)
+	}
+	if len(same) > 0 {
+		if err := settle(same[0].integer(rollup.FieldTime), same); err != nil {
+			return err
+		}
+	}
+	for len(windows) > 0 {
+		start := windows[0].Start()
+		if err := b.settle(ctx, i, start, at(start), nil, covered[start]); err != nil {
+			return err
+		}
+	}
+	return b.replace(ctx, i, nil, old)
+}
+
+// otherWindows finds the documents of earlier definitions with windows of another length that the present ones take the place of, and the present windows
+// that these cover.
+func (b *rebuild) otherWindows(ctx context.Context, d *rollup.Definition, from, to int64) (old []stored, covered map[int64]bool, err error) {
+	covered = map[int64]bool{}
+	seen := map[rollup.Tier]bool{d.Window: true}
+	for _, other := range b.definitions[d.Name] {
+		if seen[other.Window] {
+			continue
+		}
+		seen[other.Window] = true
+		for doc, err := range b.stored(ctx, rollup.IndexPattern(b.prefix(), d.Name, other.Window), from, to) {
+			if err != nil {
+				return nil, nil, err
+			}
+			start, length := doc.integer(rollup.FieldTime), other.Window.Milliseconds()
+			if doc.closing(length) > b.state.Since || start+length > d.Window.Start(b.state.Since) {
+				continue
+			}
+			old = append(old, doc)
+			for at := d.Window.Start(start); at < start+length; at += d.Window.Milliseconds() {
+				covered[at] = true
+			}
+		}
+	}
+	return old, covered, nil
+}
+
+// settle compares one window, and replaces it where that is needed. What closed before the present definitions took over is looked at by itself.
+func (b *rebuild) settle(ctx context.Context, i int, start int64, counted []*aggregate.Window, documents []stored, covered bool) error {
+	d := &b.partition.stream.definitions[i]
+	length := d.Window.Milliseconds()
+	b.report.Windows++
+	for _, before := range []bool{true, false} {
+		if before && start+length > b.state.Since {
+			continue // what earlier definitions hold of such a window stays
+		}
+		of := func(closing int64) bool {
+			return closing <= b.state.SealedThrough && (closing <= b.state.Since) == before
+		}
+		had, has := cells{}, cells{}
+		foreign := before && covered
+		var replaced []stored
+		for _, doc := range documents {
+			if !of(doc.closing(length)) {
+				continue
+			}
+			foreign = foreign || doc.text(rollup.FieldDefinition) != b.partition.stream.hashes[i]
+			replaced = append(replaced, doc)
+			if err := had.add(doc.source); err != nil {
+				return err
+			}
+		}
+		var fresh []*aggregate.Window
+		for _, w := range counted {
+			if !of(w.Closing()) {
+				continue
+			}
+			fresh = append(fresh, w)
+			if err := b.addWindow(has, w); err != nil {
+				return err
+			}
+		}
+		keys := has.differing(had)
+		if keys == 0 && !foreign {
+			continue
+		}
+		full := d.Groupings[0].String()
+		b.report.differs(d.Name, b.partition, start, had.events(full), has.events(full), keys)
+		if err := b.replace(ctx, i, fresh, replaced); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *rebuild) addWindow(to cells, w *aggregate.Window) error {
+	return w.Documents(b.partition.Partition, func(doc *rollup.Document) error {
+		s, err := readSource(doc.AppendJSON(nil, &w.Rollup().Definition, w.Rollup().Hash))
+		if err != nil {
+			return err
+		}
+		return to.add(s)
+	})
+}
+
+// replace writes windows and removes the other documents.
+func (b *rebuild) replace(ctx context.Context, i int, windows []*aggregate.Window, old []stored) error {
+	if b.writer == nil || len(windows) == 0 && len(old) == 0 {
+		return nil
+	}
+	if err := b.beginLineage(ctx, i); err != nil {
+		return err
+	}
+	done := make(chan write.Result, 1)
+	batch := b.writer.Begin(func(r write.Result) { done <- r })
+	kept := map[string]bool{}
+	target := write.Target{Prefix: b.prefix(), Definition: &b.partition.stream.definitions[i], Hash: b.partition.stream.hashes[i], Lineage: b.lineage}
+	for _, w := range windows {
+		err := w.Documents(b.partition.Partition, func(doc *rollup.Document) error {
+			kept[doc.ID(target.Hash)] = true
+			b.report.Written++
+			return batch.Add(ctx, target, doc)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, doc := range old {
+		if kept[doc.id] {
+			continue
+		}
+		b.report.Removed++
+		if err := batch.AddDelete(ctx, doc.index, doc.id, b.lineage<<versionBits); err != nil {
+			return err
+		}
+	}
+	if err := batch.Close(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case r := <-done:
+		b.report.Rejected += r.Rejected + r.RejectedOverflow
+	}
+	return nil
+}
+
+// replayRecord tells in the progress index that a rollup was rebuilt from one partition, and under which lineage.
+type replayRecord struct {
+	Kind       string `json:"kind"`
+	Rollup     string `json:"rollup"`
+	Stream     string `json:"stream"`
+	Partition  string `json:"partition"`
+	TopicID    string `json:"topic_id"`
+	Definition string `json:"definition"`
+	Lineage    int64  `json:"lineage"`
+	UpdatedAt  int64  `json:"updated_at"`
+}
+
+// beginLineage finds a lineage that is newer than all before, and records it before anything is written under it.
+func (b *rebuild) beginLineage(ctx context.Context, i int) error {
+	if b.lineage == 0 {
+		last, err := b.lastLineage(ctx, b.partition, b.state.Lineage)
+		if err != nil {
+			return err
+		}
+		b.lineage = last + 1
+	}
+	r := replayRecord{
+		Kind: rollup.KindReplay, Rollup: b.partition.stream.definitions[i].Name, Stream: b.partition.stream.Name, Partition: b.partition.String(),
+		TopicID: encodeTopicID(b.partition.TopicID), Definition: b.partition.stream.hashes[i], Lineage: b.lineage, UpdatedAt: time.Now().UnixMilli(),
+	}
+	return b.catalog.record(ctx, r)
+}
+
+// lastLineage is the largest lineage that was ever begun for the partition's log, and at least the one given.
+func (m *maintenance) lastLineage(ctx context.Context, p *logPartition, least int64) (int64, error) {
+	records, err := m.catalog.replays(ctx, p.Partition)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range records {
+		least = max(least, r.Lineage)
+	}
+	return least, nil
+}
+
+// The bounds of what a date field is asked for, in milliseconds: 0001-01-01 and 9999-12-31.
+const (
+	startOfTime = -62_135_596_800_000
+	endOfTime   = 253_402_214_400_000
+)
+
+// span is a filter for a time field in [from, to); Never is from the beginning.
+func span(field string, from, to int64) map[string]any {
+	return map[string]any{"range": map[string]any{field: map[string]any{"gte": max(from, startOfTime), "lt": max(to, startOfTime)}}}
+}
+
+// stored gives the documents of the partition whose windows start in [from, to), in the order of their starts.
+func (b *rebuild) stored(ctx context.Context, pattern string, from, to int64) iter.Seq2[stored, error] {
+	return b.documentsOf(ctx, b.partition.Partition, pattern, from, to)
+}
+
+func (m *maintenance) documentsOf(ctx context.Context, p rollup.Partition, pattern string, from, to int64) iter.Seq2[stored, error] {
+	return func(yield func(stored, error) bool) {
+		if err := m.store.Refresh(ctx, pattern); err != nil {
+			yield(stored{}, err)
+			return
+		}
+		var after []any
+		for {
+			body := map[string]any{
+				"size": storedPage, "version": true, "track_total_hits": false,
+				"query": map[string]any{"bool": map[string]any{"filter": []any{
+					map[string]any{"term": map[string]any{rollup.FieldPartition: p.String()}},
+					map[string]any{"term": map[string]any{rollup.FieldTopicID: encodeTopicID(p.TopicID)}},
+					span(rollup.FieldTime, from, to),
+				}}},
+				// Documents of one time are in one index of one shard, where each has a sequence number of its own.
+				"sort": []any{map[string]any{rollup.FieldTime: "asc"}, map[string]any{"_seq_no": "asc"}},
+			}
+			if after != nil {
+				body["search_after"] = after
+			}
+			text, err := json.Marshal(body)
+			if err != nil {
+				yield(stored{}, fmt.Errorf("ask for documents: %w", err))
+				return
+			}
+			response, err := m.store.Search(ctx, elastic.SearchRequest{Indices: []string{pattern}, Body: text, Complete: true})
+			if err != nil {
+				yield(stored{}, err)
+				return
+			}
+			for _, hit := range response.Hits.Hits {
+				s, err := readSource(hit.Source)
+				if !yield(stored{source: s, index: hit.Index, id: hit.ID, version: hit.Version}, err) || err != nil {
+					return
+				}
+				after = hit.Sort
+			}
+			if len(response.Hits.Hits) < storedPage {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/sidecar/config"
+	"github.com/tidemark/tidemark/sidecar/write"
+)
+
+// replayOptions are the flags of `tidemark replay`.
+type replayOptions struct {
+	from, to           string
+	rollups            []string
+	partitions         []string
+	dryRun             bool
+	resume, restart    bool
+	fromTime, toTime   int64
+	fromGiven, toGiven bool
+}
+
+func newReplayCommand(logging *logOptions) *cobra.Command {
+	var path string
+	var o replayOptions
+	c := &cobra.Command{
+		Use:   "replay --config FILE --from TIME [--to TIME]",
+		Short: "Rebuild a time range of rollups from Kafka",
+		Long: `Counts again what Kafka holds of a time range, compares it with the documents, and writes the windows that differ anew: documents that are missing, damaged
+or of an earlier definition. What is right already is not touched, so doing it again changes nothing. Sidecars may go on meanwhile: only what is sealed is
+looked at. Late corrections of a window that is written anew become part of it.
+
+With --resume or --restart it puts partitions back to work whose committed offset is lost or is not Tidemark's. The sidecars must be stopped for these.`,
+		Example: `  tidemark replay --config tidemark.yaml --from 2026-11-22T00:00:00Z --to 2026-11-22T12:00:00Z --dry-run
+  tidemark replay --config tidemark.yaml --from 6h --rollup log_writes
+  tidemark replay --config tidemark.yaml --resume
+  tidemark replay --config tidemark.yaml --restart --from 2026-11-22T00:00:00Z`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.parse(time.Now()); err != nil {
+				return err
+			}
+			cfg, logger, err := logging.configured(c, path)
+			if err != nil {
+				return err
+			}
+			return runReplay(c.Context(), cfg, logger, o, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	configFlag(c, &path)
+	f := c.Flags()
+	f.StringVar(&o.from, "from", "", "the beginning of the range: an RFC 3339 time, or a duration such as 6h before now")
+	f.StringVar(&o.to, "to", "", "the end of the range, in the same forms (default: the tidemark)")
+	f.StringSliceVar(&o.rollups, "rollup", nil, "the rollups to rebuild, by name (default: all)")
+	f.StringSliceVar(&o.partitions, "partition", nil, "the partitions to read, as topic/3 (default: all; with --resume and --restart: those that do not start)")
+	f.BoolVar(&o.dryRun, "dry-run", false, "only print what would be done")
+	f.BoolVar(&o.resume, "resume", false, "commit again what the progress index keeps of each partition, so that it goes on where it was")
+	f.BoolVar(&o.restart, "restart", false, "begin a new lineage at --from (default: at the first time that Kafka holds completely)")
+	return c
+}
+
+// parse checks the flags.
+func (o *replayOptions) parse(now time.Time) error {
+	var err error
+	if o.fromTime, o.fromGiven, err = parseTime("from", o.from, now); err != nil {
+		return err
+	}
+	if o.toTime, o.toGiven, err = parseTime("to", o.to, now); err != nil {
+		return err
+	}
+	switch {
+	case o.resume && o.restart:
+		return usageError{errors.New("--resume and --restart: only one of them is allowed")}
+	case o.resume && (o.fromGiven || o.toGiven):
+		return usageError{errors.New("--resume: a partition goes on where it was, --from and --to are not allowed")}
+	case o.restart && o.toGiven:
+		return usageError{errors.New("--restart: a lineage has no end, --to is not allowed")}
+	case (o.resume || o.restart) && len(o.rollups) > 0:
+		return usageError{errors.New("--rollup: all rollups of a stream are read together, so --resume and --restart are for all of them")}
+	case !o.resume && !o.restart && !o.fromGiven:
+		return usageError{errors.New("--from is missing: give the beginning of the range, see tidemark replay --help")}
+	case o.fromGiven && o.toGiven && o.fromTime >= o.toTime:
+		return usageError{fmt.Errorf("--to %s is not after --from %s", o.to, o.from)}
+	}
+	return nil
+}
+
+// parseTime reads an RFC 3339 time, or a duration before now. The result is in milliseconds.
+func parseTime(flag, text string, now time.Time) (ms int64, given bool, err error) {
+	if text == "" {
+		return 0, false, nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.UnixMilli(), true, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d).UnixMilli(), true, nil
+	}
+	return 0, false, usageError{fmt.Errorf("--%s %q: an RFC 3339 time such as 2026-11-22T10:00:00Z, or a duration such as 6h, is allowed", flag, text)}
+}
+
+func runReplay(ctx context.Context, cfg *config.Config, logger *slog.Logger, o replayOptions, out, notes io.Writer) error {
+	m, err := newMaintenance(cfg, logger, out, notes)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	all, err := m.partitions(ctx)
+	if err != nil {
+		return err
+	}
+	partitions, err := choosePartitions(all, o.partitions)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.resume:
+		return m.resume(ctx, partitions, o)
+	case o.restart:
+		return m.restart(ctx, partitions, o)
+	}
+	return m.replay(ctx, partitions, o)
+}
+
+// replay rebuilds a range, one partition after the other.
+func (m *maintenance) replay(ctx context.Context, partitions []logPartition, o replayOptions) error {
+	chosen, err := m.choose(o.rollups)
+	if err != nil {
+		return err
+	}
+	definitions, err := m.catalog.definitions(ctx)
+	if err != nil {
+		return err
+	}
+	to := o.toTime
+	if !o.toGiven {
+		to = time.Now().UnixMilli()
+	}
+	report := &replayReport{out: m.out, notes: m.notes}
+	var writer *write.Writer
+	if !o.dryRun {
+		if err := m.catalog.install(ctx); err != nil { // so that an index that is gone is made as it must be
+			return err
+		}
+		writer = write.New(m.store, write.Options{Reject: func(_ []byte, err *elastic.Error) { report.say("a document cannot be accepted: %v", err) }})
+		writing, stop := context.WithCancel(ctx)
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			writer.Run(writing)
+		}()
+		defer func() {
+			stop()
+			<-stopped
+		}()
+	}
+	// Everything that keeps a partition from being rebuilt is found before the first is.
+	var work []*rebuild
+	for i := range partitions {
+		b, err := m.newRebuild(&partitions[i], chosen, definitions, report)
+		if err != nil {
+			return err
+		}
+		b.writer = writer
+		from, _ := b.align(o.fromTime, to)
+		if _, err := m.offsetAt(ctx, &partitions[i], from); err != nil {
+			return err
+		}
+		work = append(work, b)
+	}
+	for _, b := range work {
+		if err := b.run(ctx, o.fromTime, to); err != nil {
+			return err
+		}
+	}
+	return report.end(o.dryRun)
+}
+
+// shownDifferences bounds how many windows are named.
+const shownDifferences = 50
+
+// replayReport tells what a replay does.
+type replayReport struct {
+	out, notes io.Writer
+
+	Windows, Differing, Written, Removed int64
+	Rejected                             int64
+
+	partition *logPartition
+	from, to  int64
+	told      time.Time
+}
+
+func (r *replayReport) say(format string, args ...any) {
+	_, _ = fmt.Fprintf(r.notes, format+"\n", args...)
+}
+
+// reading begins to follow the reading of a log.
+func (r *replayReport) reading(p *logPartition, from, to int64) {
+	r.partition, r.from, r.to, r.told = p, from, to, time.Now()
+	r.say("%s: %d records to read, from offset %d on", p.String(), max(0, to-from), from)
+}
+
+func (r *replayReport) read(offset int64) {
+	if offset%1024 != 0 || time.Since(r.told) < time.Second {
+		return
+	}
+	r.told = time.Now()
+	r.say("%s: %d of %d records (%d%%)", r.partition.String(), offset-r.from, r.to-r.from, 100*(offset-r.from)/max(1, r.to-r.from))
+}
+
+// differs tells of a window about which Kafka and Elasticsearch say different things.
+func (r *replayReport) differs(rollup string, p *logPartition, start, had, has int64, keys int) {
+	if r.Differing++; r.Differing > shownDifferences {
+		return
+	}
+	if r.Differing == 1 {
+		_, _ = fmt.Fprintf(r.out, "%-24s  %-20s  %-20s  %12s  %12s  %s\n", "WINDOW", "ROLLUP", "PARTITION", "DOCUMENTS", "KAFKA", "KEYS THAT DIFFER")
+	}
+	_, _ = fmt.Fprintf(r.out, "%-24s  %-20s  %-20s  %12d  %12d  %d\n", time.UnixMilli(start).UTC().Format(time.RFC3339Nano), rollup, p.String(), had, has, keys)
+	if r.Differing == shownDifferences {
+		_, _ = fmt.Fprintln(r.out, "… further windows are only counted")
+	}
+}
+
+// end prints the sums.
+func (r *replayReport) end(dryRun bool) error {
+	w := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
+	for _, line := range []struct {
+		name string
+		n    int64
+	}{{"windows compared", r.Windows}, {"windows that differed", r.Differing}, {"documents written", r.Written}, {"documents removed", r.Removed}} {
+		_, _ = fmt.Fprintf(w, "%s\t%d\n", line.name, line.n)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if dryRun && r.Differing > 0 {
+		_, _ = fmt.Fprintln(r.out, "nothing was written: run it without --dry-run to write what differs")
+	}
+	if r.Rejected > 0 {
+		return fmt.Errorf("elasticsearch cannot accept documents with %d events", r.Rejected)
+	}
+	return nil
+}

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/write"
+)
+
+// command runs a command of tidemark and returns its exit status and what it printed.
+func (b *bench) command(args ...string) (int, string) {
+	b.t.Helper()
+	var out bytes.Buffer
+	code := execute(b.t.Context(), args, &out, &out)
+	return code, out.String()
+}
+
+// must runs a command that has to succeed.
+func (b *bench) must(args ...string) string {
+	b.t.Helper()
+	code, out := b.command(args...)
+	if code != 0 {
+		b.t.Fatalf("tidemark %s: exit status %d:\n%s", strings.Join(args, " "), code, out)
+	}
+	return out
+}
+
+// damage deletes one stored document, and makes another one say something else.
+func (b *bench) damage() {
+	b.t.Helper()
+	m := &maintenance{store: b.elastic}
+	m.cfg = nil
+	request := &write.Request{}
+	n := 0
+	for doc, err := range m.documentsOf(b.t.Context(), b.partitionID(0), rollup.IndexPattern(b.prefix, "writes", rollup.Tier(10*time.Second)), 0, endOfTime) {
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		switch n++; n {
+		case 3:
+			request.Delete(doc.index, doc.id, doc.version+1)
+		case 40:
+			source := fmt.Sprintf(`{"@timestamp":%d,"partition":"%s/0","topic_id":%q,"grouping":"host,path","definition":%q,"dim.host":"x","dim.path":"y","count":7,"bytes":1}`,
+				doc.integer(rollup.FieldTime), b.topic, doc.text(rollup.FieldTopicID), doc.text(rollup.FieldDefinition))
+			request.Index(doc.index, doc.id, doc.version+1, []byte(source))
+		}
+	}
+	if n < 40 {
+		b.t.Fatalf("partition 0 has only %d documents", n)
+	}
+	if _, err := b.elastic.Bulk(b.t.Context(), request.Body()); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) partitionID(number int32) rollup.Partition {
+	b.t.Helper()
+	details, err := kadm.NewClient(b.client).ListTopics(b.t.Context(), b.topic)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return rollup.Partition{Topic: b.topic, TopicID: details[b.topic].ID, Number: number}
+}
+
+var reported = regexp.MustCompile(`(?m)^(windows that differed|documents written|documents removed) +(\d+)$`)
+
+// report reads the sums that a replay prints.
+func report(out string) map[string]string {
+	sums := map[string]string{}
+	for _, line := range reported.FindAllStringSubmatch(out, -1) {
+		sums[line[1]] = line[2]
+	}
+	return sums
+}
+
+const replayFrom = "2025-12-31T23:59:00Z" // before every event
+
+func TestReplayMendsWhatDiffersAndNothingElse(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		configuration := b.configure()
+		b.produce(0, 2_000)
+		run := b.start(configuration)
+		b.await(run)
+		b.produce(20, 500) // many of them late
+		b.await(run)
+		b.checkLedger(run)
+		b.must("verify", "--config", configuration)
+		intact := b.must("replay", "--config", configuration, "--from", replayFrom)
+		if sums := report(intact); sums["windows that differed"] != "0" || sums["documents written"] != "0" {
+			t.Fatalf("a replay of what is right says:\n%s", intact)
+		}
+		b.damage()
+		if code, out := b.command("verify", "--config", configuration); code != exitFailure || !strings.Contains(out, "comparisons differ") {
+			t.Fatalf("verify of damaged documents: exit status %d:\n%s", code, out)
+		}
+		dry := b.must("replay", "--config", configuration, "--from", replayFrom, "--dry-run")
+		if sums := report(dry); sums["windows that differed"] == "0" || sums["documents written"] != "0" || !strings.Contains(dry, "nothing was written") {
+			t.Fatalf("the dry run says:\n%s", dry)
+		}
+		if code, _ := b.command("verify", "--config", configuration); code != exitFailure {
+			t.Fatal("a dry run changed documents")
+		}
+		first := b.must("replay", "--config", configuration, "--from", replayFrom)
+		second := b.must("replay", "--config", configuration, "--from", replayFrom)
+		if report(first)["documents written"] == "0" || report(second)["windows that differed"] != "0" {
+			t.Fatalf("the first replay says:\n%s\nthe second:\n%s", first, second)
+		}
+		b.must("verify", "--config", configuration)
+		b.await(run)
+		b.produce(60, 1_000)
+		b.await(run)
+		b.must("verify", "--config", configuration)
+		run.end()
+	})
+}
+
+func TestReplayBringsARangeUnderTheConfiguredDefinition(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		b.produce(0, 1_500)
+		run := b.start(b.configure())
+		b.await(run)
+		run.end()
+		changed := b.configure("groupings: [[host], []]", "groupings: [[path], []]\n      - name: hosts\n        window: 30s\n        dimensions: {host: host}")
+		b.produce(40, 1_500)
+		run = b.start(changed)
+		b.await(run)
+		run.eventually(func() bool {
+			code, _ := b.command("verify", "--config", changed)
+			return code == 0
+		}, func() string {
+			_, out := b.command("verify", "--config", changed)
+			return "verify says:\n" + out
+		})
+		out := b.must("replay", "--config", changed, "--from", replayFrom)
+		if report(out)["documents written"] == "0" {
+			t.Fatalf("nothing was written under the new definition:\n%s", out)
+		}
+		b.must("verify", "--config", changed)
+		if got, want := total(b.documents("path")), total(b.truth); got != want {
+			t.Errorf("the new grouping holds %d events, %d were produced", got, want)
+		}
+		if n := total(b.documents("host")); n != 0 {
+			t.Errorf("the grouping of the earlier definition holds %d events", n)
+		}
+		if out := b.must("replay", "--config", changed, "--from", replayFrom); report(out)["windows that differed"] != "0" {
+			t.Errorf("a second replay says:\n%s", out)
+		}
+		b.await(run)
+		run.end()
+	})
+}
+
+func TestReplayRefusesWhatKafkaHasDeleted(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	configuration := b.configure()
+	b.produce(0, 600)
+	run := b.start(configuration)
+	b.await(run)
+	b.checkLedger(run)
+	run.end()
+	offsets := kadm.Offsets{}
+	offsets.AddOffset(b.topic, 2, 50, -1)
+	if _, err := kadm.NewClient(b.client).DeleteRecords(t.Context(), offsets); err != nil {
+		t.Fatal(err)
+	}
+	code, out := b.command("replay", "--config", configuration, "--from", replayFrom)
+	if code != exitFailure || !strings.Contains(out, "kafka has deleted the records before offset 50") || !strings.Contains(out, "begins at") {
+		t.Errorf("exit status %d:\n%s", code, out)
+	}
+	if n := total(b.documents("total")); n != total(b.truth) {
+		t.Errorf("the refused replay changed documents: they hold %d events of %d", n, total(b.truth))
+	}
+}
+
+func TestLostOffsetsAreResumedOrBegunAnew(t *testing.T) {
+	for _, test := range []struct{ name, flag, lineage string }{
+		{"resume", "--resume", "0"},
+		{"restart", "--restart", "1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onEveryBackend(t, func(t *testing.T, b *bench) {
+				configuration := b.configure()
+				b.produce(0, 900)
+				run := b.start(configuration)
+				b.await(run)
+				b.checkLedger(run)
+				if code, out := b.command("replay", "--config", configuration, test.flag); code != exitFailure || !strings.Contains(out, "stop all its sidecars first") {
+					t.Fatalf("while a sidecar runs: exit status %d:\n%s", code, out)
+				}
+				run.end()
+				b.deleteGroup(run)
+				b.produce(60, 300)
+				if code, out := b.command("replay", "--config", configuration, "--from", replayFrom); code != exitFailure || !strings.Contains(out, "--resume") {
+					t.Fatalf("without offsets: exit status %d:\n%s", code, out)
+				}
+				b.must("replay", "--config", configuration, test.flag, "--dry-run")
+				out := b.must("replay", "--config", configuration, test.flag)
+				if !regexp.MustCompile(`(?m)^` + b.topic + `/0 +\d+ +` + test.lineage + ` `).MatchString(out) {
+					t.Fatalf("it says:\n%s", out)
+				}
+				run = b.start(configuration)
+				b.await(run)
+				b.checkLedger(run)
+				b.must("verify", "--config", configuration)
+				run.end()
+			})
+		})
+	}
+}
+
+// TestRestartKeepsWhatIsBeforeItsBoundary begins a lineage in the middle.
+func TestRestartKeepsWhatIsBeforeItsBoundary(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	configuration := b.configure()
+	b.produce(0, 900)
+	run := b.start(configuration)
+	b.await(run)
+	run.end()
+	b.deleteGroup(run)
+	b.must("replay", "--config", configuration, "--restart", "--from", "2026-01-01T00:00:30Z")
+	kept := b.documents("total")
+	for at := range kept {
+		if strings.TrimSpace(at) >= "1767225630000" {
+			t.Errorf("a document at %s is left", at)
+		}
+	}
+	run = b.start(configuration)
+	b.await(run)
+	run.end()
+	b.must("verify", "--config", configuration)
+}
+
+// deleteGroup deletes the group with its offsets, as their retention does.
+func (b *bench) deleteGroup(run *running) {
+	b.t.Helper()
+	run.eventually(func() bool {
+		_, err := kadm.NewClient(b.client).DeleteGroup(b.t.Context(), b.topic)
+		return err == nil
+	}, func() string { return "the group cannot be deleted" })
+}
+
+func TestReplayFlagsAreChecked(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{nil, "--from is missing"},
+		{[]string{"--from", "yesterday"}, `--from "yesterday": an RFC 3339 time`},
+		{[]string{"--from", "6h", "--to", "7h"}, "--to 7h is not after --from 6h"},
+		{[]string{"--resume", "--restart"}, "only one of them"},
+		{[]string{"--resume", "--from", "6h"}, "--from and --to are not allowed"},
+		{[]string{"--restart", "--to", "6h"}, "--to is not allowed"},
+		{[]string{"--restart", "--rollup", "x"}, "all rollups of a stream are read together"},
+	} {
+		var out bytes.Buffer
+		if code := execute(t.Context(), append([]string{"replay", "--config", "none.yaml"}, test.args...), &out, &out); code != exitConfiguration || !strings.Contains(out.String(), test.says) {
+			t.Errorf("%q: exit status %d: %s", test.args, code, &out)
+		}
+	}
+}

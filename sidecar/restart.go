@@ -1,0 +1,246 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
+	"github.com/tidemark/tidemark/sidecar/write"
+)
+
+// removedAtOnce is how many documents one request removes.
+const removedAtOnce = 2_000
+
+// stopped fails where the group has members: Kafka takes offsets from outside only while it has none.
+func (m *maintenance) stopped(ctx context.Context) error {
+	groups, err := m.admin.DescribeGroups(ctx, m.cfg.Kafka.Group)
+	if err != nil {
+		return fmt.Errorf("describe group %q: %w", m.cfg.Kafka.Group, err)
+	}
+	if n := len(groups[m.cfg.Kafka.Group].Members); n > 0 {
+		return fmt.Errorf("group %q has %d members: stop all its sidecars first, and wait for the session timeout where one was killed", m.cfg.Kafka.Group, n)
+	}
+	return nil
+}
+
+// idlePartitions leaves the partitions that a sidecar would not start, unless some were named.
+func idlePartitions(partitions []logPartition, o replayOptions) []logPartition {
+	if len(o.partitions) > 0 {
+		return partitions
+	}
+	var idle []logPartition
+	for _, p := range partitions {
+		if _, err := p.state(); err != nil {
+			idle = append(idle, p)
+		}
+	}
+	return idle
+}
+
+// resume commits again what the progress index keeps, so that partitions go on where they were.
+func (m *maintenance) resume(ctx context.Context, partitions []logPartition, o replayOptions) error {
+	if err := m.stopped(ctx); err != nil {
+		return err
+	}
+	var commits []commitment
+	for _, p := range idlePartitions(partitions, o) {
+		kept, err := m.catalog.keptState(ctx, p.Partition)
+		if errors.Is(err, errNothingKept) {
+			_, _ = fmt.Fprintf(m.out, "%s: the progress index keeps nothing of it: a sidecar begins it at kafka.start, or use --restart where it does not start\n", p.String())
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.String(), err)
+		}
+		if kept.Offset > p.logEnd {
+			return fmt.Errorf("%s: the offset kept, %d, is beyond the end of the log, %d: the log has lost records, use --restart", p.String(), kept.Offset, p.logEnd)
+		}
+		commits = append(commits, commitment{p, kept})
+	}
+	return m.commit(ctx, commits, o.dryRun)
+}
+
+// restart begins a new lineage of partitions: what older ones wrote from the boundary on is removed, and sidecars count it again.
+func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o replayOptions) error {
+	if err := m.stopped(ctx); err != nil {
+		return err
+	}
+	definitions, err := m.catalog.definitions(ctx)
+	if err != nil {
+		return err
+	}
+	var commits []commitment
+	for _, p := range idlePartitions(partitions, o) {
+		s, err := m.newLineage(ctx, &p, o)
+		if err != nil {
+			return err
+		}
+		commits = append(commits, commitment{p, s})
+	}
+	for _, c := range commits { // all are known to be possible
+		n, err := m.removeFrom(ctx, c.partition, definitions, c.state, o.dryRun)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(m.out, "%s: %d documents of earlier lineages, from %s on\n", c.partition.String(), n, boundary(c.state.From))
+	}
+	return m.commit(ctx, commits, o.dryRun)
+}
+
+func boundary(from int64) string {
+	if from == aggregate.Never {
+		return "the beginning"
+	}
+	return time.UnixMilli(from).UTC().Format(time.RFC3339Nano)
+}
+
+// newLineage is the state in which a lineage of the partition begins.
+func (m *maintenance) newLineage(ctx context.Context, p *logPartition, o replayOptions) (aggregate.State, error) {
+	plan, err := p.stream.plan()
+	if err != nil {
+		return aggregate.State{}, err
+	}
+	var last aggregate.State // zero where nobody knows of one
+	if kept, err := m.catalog.keptState(ctx, p.Partition); err == nil {
+		last = kept
+	} else if !errors.Is(err, errNothingKept) {
+		return aggregate.State{}, fmt.Errorf("%s: %w", p.String(), err)
+	}
+	if committed, err := p.state(); err == nil && committed.Commit > last.Commit {
+		last = committed
+	}
+	lineage, err := m.lastLineage(ctx, p, last.Lineage)
+	if err != nil {
+		return aggregate.State{}, err
+	}
+	from, offset := int64(aggregate.Never), p.logStart
+	switch {
+	case o.fromGiven:
+		from = o.fromTime
+		if offset, err = m.offsetAt(ctx, p, from); err != nil {
+			return aggregate.State{}, err
+		}
+	case p.logStart > 0:
+		first, err := m.firstTime(ctx, p)
+		if err != nil {
+			return aggregate.State{}, err
+		}
+		if first < 0 {
+			first = time.Now().UnixMilli()
+		}
+		from = first + milliseconds(p.stream.MaxAhead) + 1
+	}
+	s := plan.Begin(offset, lineage+1, p.TopicID)
+	s.From, s.Commit, s.Partitions = from, last.Commit, int64(p.partitions)
+	return s, nil
+}
+
+// removeFrom removes the documents of the partition's log from the lineage's boundary on. It returns how many there are.
+func (m *maintenance) removeFrom(ctx context.Context, p logPartition, definitions map[string][]rollup.Definition, s aggregate.State, dryRun bool) (int64, error) {
+	var n int64
+	request := &write.Request{}
+	flush := func() error {
+		if dryRun || request.Documents() == 0 {
+			return nil
+		}
+		err := m.catalog.bulk(ctx, request)
+		request = &write.Request{}
+		return err
+	}
+	for i := range p.stream.definitions {
+		d := &p.stream.definitions[i]
+		windows := map[rollup.Tier]bool{d.Window: true}
+		for _, other := range definitions[d.Name] {
+			windows[other.Window] = true
+		}
+		for window := range windows {
+			for doc, err := range m.documentsOf(ctx, p.Partition, rollup.IndexPattern(m.prefix(), d.Name, window), s.From, endOfTime) {
+				if err != nil {
+					return n, err
+				}
+				n++
+				request.Delete(doc.index, doc.id, s.Lineage<<versionBits)
+				if request.Documents() >= removedAtOnce {
+					if err := flush(); err != nil {
+						return n, err
+					}
+				}
+			}
+		}
+	}
+	return n, flush()
+}
+
+// commitment is a state to be committed from outside of the group.
+type commitment struct {
+	partition logPartition
+	state     aggregate.State
+}
+
+// commit commits states, and prints them as a table.
+func (m *maintenance) commit(ctx context.Context, commits []commitment, dryRun bool) error {
+	if len(commits) == 0 {
+		_, _ = fmt.Fprintln(m.out, "every partition starts: there is nothing to do")
+		return nil
+	}
+	offsets := kadm.Offsets{}
+	w := tabwriter.NewWriter(m.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "PARTITION\tNEXT OFFSET\tLINEAGE\tSEALED THROUGH\tRECORDS BEHIND")
+	for _, c := range commits {
+		metadata, err := c.state.Encode()
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.partition.String(), err)
+		}
+		offsets.Add(kadm.Offset{Topic: c.partition.Topic, Partition: c.partition.Number, At: c.state.Offset, LeaderEpoch: -1, Metadata: metadata})
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%d\n", c.partition.String(), c.state.Offset, c.state.Lineage, formatTime(c.state.SealedThrough), c.partition.logEnd-c.state.Offset)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if dryRun {
+		_, err := fmt.Fprintln(m.out, "nothing was committed: run it without --dry-run")
+		return err
+	}
+	if err := m.admin.CommitAllOffsets(ctx, m.cfg.Kafka.Group, offsets); err != nil {
+		return fmt.Errorf("commit the offsets of group %q: %w", m.cfg.Kafka.Group, err)
+	}
+	_, err := fmt.Fprintln(m.out, "committed: start the sidecars")
+	return err
+}
+
+// errNothingKept is that the progress index knows nothing of a partition's log.
+var errNothingKept = errors.New("the progress index keeps no state of the partition")
+
+// keptState is the state of the partition that was committed last, as the progress index keeps it.
+func (c *catalog) keptState(ctx context.Context, id rollup.Partition) (aggregate.State, error) {
+	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
+		return aggregate.State{}, err
+	}
+	query, err := json.Marshal(map[string]any{"query": map[string]any{"bool": map[string]any{"filter": []any{
+		map[string]any{"term": map[string]any{"kind": rollup.KindState}},
+		map[string]any{"term": map[string]any{"partition": id.String()}},
+		map[string]any{"term": map[string]any{"topic_id": encodeTopicID(id.TopicID)}},
+	}}}})
+	if err != nil {
+		return aggregate.State{}, fmt.Errorf("ask for the partition's state: %w", err)
+	}
+	sources, err := c.search(ctx, string(query))
+	if err != nil {
+		return aggregate.State{}, err
+	}
+	if len(sources) == 0 {
+		return aggregate.State{}, errNothingKept
+	}
+	var kept rollup.PartitionState
+	if err := json.Unmarshal(sources[0], &kept); err != nil {
+		return aggregate.State{}, fmt.Errorf("read the partition's state: %w", err)
+	}
+	return aggregate.DecodeState(kept.NextOffset, kept.Spec.State)
+}
