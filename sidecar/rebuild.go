@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/write"
@@ -19,8 +18,6 @@ import (
 const (
 	// rebuildRows bounds the keys that are counted in one pass over a log.
 	rebuildRows = 500_000
-	// storedPage is how many documents one search returns.
-	storedPage = 5_000
 	// versionBits is how many bits of a document's version are below its lineage.
 	versionBits = 48
 )
@@ -110,13 +107,6 @@ func (b *rebuild) run(ctx context.Context, from, to int64) error {
 		from = count.End()
 	}
 	return nil
-}
-
-// stored is a document as Elasticsearch holds it.
-type stored struct {
-	source
-	index, id string
-	version   int64
 }
 
 // compare goes through one rollup's windows in the order of their starts, those of the log and those of the documents.
@@ -337,63 +327,38 @@ func (m *maintenance) lastLineage(ctx context.Context, p *logPartition, least in
 	return least, nil
 }
 
-// The bounds of what a date field is asked for, in milliseconds: 0001-01-01 and 9999-12-31.
-const (
-	startOfTime = -62_135_596_800_000
-	endOfTime   = 253_402_214_400_000
-)
-
-// span is a filter for a time field in [from, to); Never is from the beginning.
-func span(field string, from, to int64) map[string]any {
-	return map[string]any{"range": map[string]any{field: map[string]any{"gte": max(from, startOfTime), "lt": max(to, startOfTime)}}}
+// record keeps that a rollup was rebuilt.
+func (c *catalog) record(ctx context.Context, r replayRecord) error {
+	b := &write.Request{}
+	id := strings.Join([]string{r.Kind, r.Rollup, r.Partition, r.TopicID}, ":")
+	if err := add(b, c.prefix, id, r.Lineage, r); err != nil {
+		return err
+	}
+	return c.bulk(ctx, b)
 }
 
-// stored gives the documents of the partition whose windows start in [from, to), in the order of their starts.
-func (b *rebuild) stored(ctx context.Context, pattern string, from, to int64) iter.Seq2[stored, error] {
-	return b.documentsOf(ctx, b.partition.Partition, pattern, from, to)
-}
-
-func (m *maintenance) documentsOf(ctx context.Context, p rollup.Partition, pattern string, from, to int64) iter.Seq2[stored, error] {
-	return func(yield func(stored, error) bool) {
-		if err := m.store.Refresh(ctx, pattern); err != nil {
-			yield(stored{}, err)
-			return
-		}
-		var after []any
-		for {
-			body := map[string]any{
-				"size": storedPage, "version": true, "track_total_hits": false,
-				"query": map[string]any{"bool": map[string]any{"filter": []any{
-					map[string]any{"term": map[string]any{rollup.FieldPartition: p.String()}},
-					map[string]any{"term": map[string]any{rollup.FieldTopicID: encodeTopicID(p.TopicID)}},
-					span(rollup.FieldTime, from, to),
-				}}},
-				// Documents of one time are in one index of one shard, where each has a sequence number of its own.
-				"sort": []any{map[string]any{rollup.FieldTime: "asc"}, map[string]any{"_seq_no": "asc"}},
-			}
-			if after != nil {
-				body["search_after"] = after
-			}
-			text, err := json.Marshal(body)
-			if err != nil {
-				yield(stored{}, fmt.Errorf("ask for documents: %w", err))
-				return
-			}
-			response, err := m.store.Search(ctx, elastic.SearchRequest{Indices: []string{pattern}, Body: text, Complete: true})
-			if err != nil {
-				yield(stored{}, err)
-				return
-			}
-			for _, hit := range response.Hits.Hits {
-				s, err := readSource(hit.Source)
-				if !yield(stored{source: s, index: hit.Index, id: hit.ID, version: hit.Version}, err) || err != nil {
-					return
-				}
-				after = hit.Sort
-			}
-			if len(response.Hits.Hits) < storedPage {
-				return
-			}
+// replays are the records of what was rebuilt from a partition's log.
+func (c *catalog) replays(ctx context.Context, id rollup.Partition) ([]replayRecord, error) {
+	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
+		return nil, err
+	}
+	query, err := json.Marshal(map[string]any{"size": 10_000, "query": map[string]any{"bool": map[string]any{"filter": []any{
+		map[string]any{"term": map[string]any{"kind": rollup.KindReplay}},
+		map[string]any{"term": map[string]any{"partition": id.String()}},
+		map[string]any{"term": map[string]any{"topic_id": encodeTopicID(id.TopicID)}},
+	}}}})
+	if err != nil {
+		return nil, fmt.Errorf("ask for what was rebuilt: %w", err)
+	}
+	sources, err := c.search(ctx, string(query))
+	if err != nil {
+		return nil, err
+	}
+	records := make([]replayRecord, len(sources))
+	for i := range sources {
+		if err := json.Unmarshal(sources[i], &records[i]); err != nil {
+			return nil, fmt.Errorf("read what was rebuilt: %w", err)
 		}
 	}
+	return records, nil
 }

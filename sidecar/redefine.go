@@ -5,7 +5,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 )
 
@@ -87,51 +86,4 @@ func (p *partition) redefining(ctx context.Context) state {
 		return nil
 	}
 	return p.reading
-}
-
-// progress is what the progress index tells of the partition, a document for each rollup, after the state was committed.
-func (p *partition) progress(s *aggregate.State, owner string, now int64) []rollup.PartitionProgress {
-	p.mu.Lock()
-	end, definitions := max(p.logEnd, s.End), p.stream.definitions
-	if len(s.Rollups) != len(p.stream.hashes) || !p.stream.matches(s) {
-		definitions = nil // of earlier definitions; the progress is told again after the change
-	}
-	p.mu.Unlock()
-	var documents []rollup.PartitionProgress
-	for i, d := range definitions {
-		doc := rollup.PartitionProgress{
-			Kind: rollup.KindPartition, Rollup: d.Name, Stream: p.stream.Name, Partition: p.id.String(), TopicID: encodeTopicID(p.id.TopicID),
-			Definition: p.stream.hashes[i], NextOffset: s.Offset, EndOffset: end, Lag: max(0, end-s.Offset), Ledger: s.Rollups[i].Ledger(),
-			Lineage: s.Lineage, Commit: s.Commit, Owner: owner, UpdatedAt: now,
-			SealedThrough: known(s.SealedThrough), Watermark: known(s.Watermark),
-		}
-		documents = append(documents, doc)
-	}
-	return documents
-}
-
-// kept is what the progress index keeps of the partition's committed state.
-func (p *partition) kept(s *aggregate.State, owner string, now int64) (rollup.PartitionState, error) {
-	text, err := s.Encode()
-	kept := rollup.PartitionState{
-		Kind: rollup.KindState, Stream: p.stream.Name, Partition: p.id.String(), TopicID: encodeTopicID(p.id.TopicID),
-		NextOffset: s.Offset, Lineage: s.Lineage, Commit: s.Commit, Owner: owner, UpdatedAt: now,
-	}
-	kept.Spec.State = text
-	return kept, err
-}
-
-// known is nil for a time that is not known yet.
-func known(ms int64) *int64 {
-	if ms == aggregate.Never {
-		return nil
-	}
-	return &ms
-}
-
-func formatTime(ms int64) string {
-	if ms == aggregate.Never {
-		return "none"
-	}
-	return time.UnixMilli(ms).UTC().Format(time.RFC3339)
 }

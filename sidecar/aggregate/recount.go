@@ -55,7 +55,7 @@ func (c *Recount) Add(r Record) {
 		for i, compiled := range c.plan.Rollups {
 			start := compiled.Definition.Window.Start(read.time)
 			switch {
-			case c.chosen != nil && !c.chosen[i], start < c.from, start >= c.to, c.earlier(compiled, r.Offset, start), !c.sealed(compiled, r.Offset, start):
+			case i < len(c.chosen) && !c.chosen[i], start < c.from, start >= c.to, c.earlier(compiled, r.Offset, start), !c.sealed(compiled, r.Offset, start):
 				continue
 			case compiled.where != nil && !compiled.where.Match(c.plan.Event):
 				continue

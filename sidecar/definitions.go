@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/config"
+)
+
+// definitions are all that each rollup ever had: documents are still written under an earlier one where a partition, or another sidecar, is behind.
+func (c *catalog) definitions(ctx context.Context) (map[string][]rollup.Definition, error) {
+	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
+		return nil, err
+	}
+	sources, err := c.search(ctx, fmt.Sprintf(`{"size":10000,"query":{"term":{"kind":%q}}}`, rollup.KindDefinition))
+	if err != nil {
+		return nil, err
+	}
+	known := map[string][]rollup.Definition{}
+	for _, source := range sources {
+		var doc rollup.DefinitionProgress
+		if err := json.Unmarshal(source, &doc); err != nil {
+			return nil, fmt.Errorf("read a definition in the progress index: %w", err)
+		}
+		known[doc.Rollup] = append(known[doc.Rollup], doc.Spec)
+	}
+	return known, nil
+}
+
+// earlier finds the stream whose definitions have the hashes, for a partition that was last read under them. It waits for Elasticsearch.
+func (c *catalog) earlier(ctx context.Context, hashes []string) (*stream, error) {
+	for {
+		s, err := c.find(ctx, hashes)
+		var connection *elastic.ConnectionError
+		var answer *elastic.Error
+		if err == nil || ctx.Err() != nil || !errors.As(err, &connection) && !errors.As(err, &answer) {
+			return s, err
+		}
+		if !sleep(ctx, retryMax) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (c *catalog) find(ctx context.Context, hashes []string) (*stream, error) {
+	query, err := json.Marshal(map[string]any{"query": map[string]any{"ids": map[string]any{"values": []string{streamID(hashes)}}}})
+	if err != nil {
+		return nil, fmt.Errorf("ask for earlier definitions: %w", err)
+	}
+	sources, err := c.search(ctx, string(query))
+	if err != nil {
+		return nil, err
+	}
+	if len(sources) == 0 {
+		return nil, fmt.Errorf("the partition was last read under definitions (%s) that %s does not hold: restore the earlier configuration", strings.Join(hashes, ", "), rollup.ProgressIndex(c.prefix))
+	}
+	var doc streamSettings
+	if err := json.Unmarshal(sources[0], &doc); err != nil {
+		return nil, fmt.Errorf("read earlier definitions: %w", err)
+	}
+	settings, err := decodeStream(doc.Spec.Settings)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStream(settings)
+	if err == nil && !slices.Equal(s.hashes, hashes) {
+		err = fmt.Errorf("the earlier definitions of stream %q cannot be rebuilt by this release: start the earlier one with the earlier configuration, stop it, and start this one", settings.Name)
+	}
+	return s, err
+}
+
+// streamSettings keeps a stream's settings in the progress index.
+type streamSettings struct {
+	Kind      string       `json:"kind"`
+	Stream    string       `json:"stream"`
+	UpdatedAt int64        `json:"updated_at"`
+	Spec      settingsSpec `json:"spec"`
+}
+
+type settingsSpec struct {
+	Settings string `json:"settings"`
+}
+
+func streamID(hashes []string) string { return kindStream + ":" + definitionsID(hashes) }
+
+func encodeStream(s config.Stream) (string, error) {
+	text, err := yaml.Marshal(map[string]any{"streams": []config.Stream{s}})
+	if err != nil {
+		return "", fmt.Errorf("encode stream %q: %w", s.Name, err)
+	}
+	return strings.ReplaceAll(string(text), "${", "$${"), nil
+}
+
+func decodeStream(text string) (config.Stream, error) {
+	c, err := config.Parse("earlier definitions", []byte(text), func(string) string { return "" })
+	if err != nil {
+		return config.Stream{}, fmt.Errorf("read earlier definitions: %w", err)
+	}
+	if len(c.Streams) != 1 {
+		return config.Stream{}, errors.New("read earlier definitions: they hold no stream")
+	}
+	return c.Streams[0], nil
+}
