@@ -40,6 +40,13 @@ func Lint(ctx context.Context) error { return build.Lint(ctx, os.Stdout) }
 // Fuzz runs each fuzz target for a minute.
 func Fuzz(ctx context.Context) error { return build.Fuzz(ctx, os.Stdout) }
 
+// Chaos lets sidecars and servers fail for ten minutes, or TIDEMARK_CHAOS_DURATION, and compares what is left with the truth.
+func Chaos(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	return build.Chaos(ctx, os.Stdout)
+}
+
 // Bench runs the benchmarks.
 func Bench() error { return sh.RunV("go", "test", "-run", "^$", "-bench", ".", "-benchmem", "./...") }
 

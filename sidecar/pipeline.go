@@ -97,7 +97,8 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	if pl.kafkaClient, err = kgo.NewClient(options...); err != nil {
+	// A broker that ends in the middle of a greeting is no reason to give a dead letter up.
+	if pl.kafkaClient, err = kgo.NewClient(append(options, kgo.AlwaysRetryEOF())...); err != nil {
 		return nil, fmt.Errorf("set up the Kafka client: %w", err)
 	}
 	pl.letters = newDeadLetters(pl.kafkaClient, cfg.Kafka.DeadLetterTopic, logger)

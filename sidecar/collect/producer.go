@@ -35,6 +35,7 @@ func ClientOptions() []kgo.Opt {
 		kgo.MaxBufferedBytes(bufferedBytes),
 		kgo.ProducerBatchMaxBytes(maxRecordBytes),
 		kgo.ProducerLinger(50 * time.Millisecond),
+		kgo.AlwaysRetryEOF(), // a broker that ends in the middle of a greeting is no reason to give an event up
 	}
 }
 

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -123,4 +124,19 @@ func Fuzz(ctx context.Context, out io.Writer) error {
 		})
 	}
 	return Run(ctx, out, lane)
+}
+
+// chaosTime is how long things go wrong in each run of Chaos where the environment does not say.
+const chaosTime = "10m"
+
+// Chaos runs the chaos test, by default for longer than Test does. TIDEMARK_CHAOS_SEED and TIDEMARK_CHAOS_DURATION are its own variables.
+func Chaos(ctx context.Context, out io.Writer) error {
+	if err := checkTools(ctx, true, mavenTool); err != nil {
+		return err
+	}
+	const duration = "TIDEMARK_CHAOS_DURATION"
+	environment := []string{duration + "=" + cmp.Or(os.Getenv(duration), chaosTime)}
+	return Run(ctx, out, Lane{{Name: "chaos", Stream: true, Run: func(ctx context.Context, out io.Writer) error {
+		return execute(ctx, out, environment, "go", "test", "-count=1", "-v", "-timeout", "0", "-run", "^TestChaos", "./tests/chaos")
+	}}})
 }
