@@ -55,10 +55,13 @@ func (p *partition) crowded() bool {
 // whole windows that a barrier would cut in two.
 func (p *partition) readNew() bool {
 	if !p.newKnown {
+		// An orderly end does not tell how far owners before that one had read: where the log ended since then does.
+		alone := p.held
+		if !p.safe {
+			alone = alone.Add(p.services.holdOff())
+		}
 		p.mu.Lock()
-		if p.safe {
-			p.newFrom, p.newKnown = p.switchAt, true // where the state's owner ended
-		} else if p.endAt.Sub(p.held) > p.services.holdOff() {
+		if p.endAt.After(alone) {
 			p.newFrom, p.newKnown = p.logEnd, true
 		}
 		p.mu.Unlock()

@@ -195,7 +195,7 @@ func (p *partition) notify() {
 	}
 }
 
-// beginning compiles the definitions that the state was made under, and commits the state of a partition that nobody has read, before anything is read.
+// beginning compiles the definitions that the state was made under, and commits the state.
 func (p *partition) beginning(initial aggregate.State) state {
 	return func(ctx context.Context) state {
 		p.show(status.Assigned)
@@ -216,15 +216,10 @@ func (p *partition) beginning(initial aggregate.State) state {
 		if active != p.stream && !p.findSwitch(ctx) {
 			return nil
 		}
-		switch {
-		case p.done == nil:
-			if !p.commitBarrier(ctx, p.engine.State()) {
-				return nil
-			}
-		case initial.Released: // an orderly end is told to one owner only: whoever takes over from this one must not find it
-			if !p.commitNow(ctx, p.engine.State()) {
-				return nil
-			}
+		// Before anything is read: a start must be known to whoever takes over, an orderly end must not be found by them too, and the progress index may lack
+		// a barrier that the owner before had just committed.
+		if !p.commitBarrier(ctx, p.engine.State()) {
+			return nil
 		}
 		return p.reading
 	}

@@ -223,8 +223,11 @@ func (pl *pipeline) deadLetter(ctx context.Context, id rollup.Partition, r *kgo.
 
 func (pl *pipeline) pause(key consume.Key, paused bool) { pl.group.Pause(key, paused) }
 
-func (pl *pipeline) holdOff() time.Duration {
-	return pl.cfg.Kafka.SessionTimeout + pl.cfg.Elasticsearch.RequestTimeout
+func (pl *pipeline) holdOff() time.Duration { return holdOff(pl.cfg) }
+
+// holdOff is how long a process can be writing after the group heard of it last: its lease, and a request.
+func holdOff(c *config.Config) time.Duration {
+	return c.Kafka.SessionTimeout + c.Elasticsearch.RequestTimeout
 }
 
 func (pl *pipeline) mayWrite() bool { return pl.group.MayWrite() }

@@ -18,14 +18,23 @@ import (
 // removedAtOnce is how many documents one request removes.
 const removedAtOnce = 2_000
 
-// stopped fails where the group has members: Kafka takes offsets from outside only while it has none.
-func (m *maintenance) stopped(ctx context.Context) error {
+// stopped fails where the group has members: Kafka takes offsets from outside only while it has none. It returns when no sidecar that lost its membership
+// without knowing can be writing any more.
+func (m *maintenance) stopped(ctx context.Context, o replayOptions) error {
 	groups, err := m.admin.DescribeGroups(ctx, m.cfg.Kafka.Group)
 	if err != nil {
 		return fmt.Errorf("describe group %q: %w", m.cfg.Kafka.Group, err)
 	}
 	if n := len(groups[m.cfg.Kafka.Group].Members); n > 0 {
 		return fmt.Errorf("group %q has %d members: stop all its sidecars first, and wait for the session timeout where one was killed", m.cfg.Kafka.Group, n)
+	}
+	if o.dryRun {
+		return nil
+	}
+	wait := holdOff(m.cfg)
+	_, _ = fmt.Fprintf(m.notes, "waiting for %s, until no sidecar can be writing that was killed or cut off\n", wait)
+	if !sleep(ctx, wait) {
+		return ctx.Err()
 	}
 	return nil
 }
@@ -46,7 +55,7 @@ func idlePartitions(partitions []logPartition, o replayOptions) []logPartition {
 
 // resume commits again what the progress index keeps, so that partitions go on where they were.
 func (m *maintenance) resume(ctx context.Context, partitions []logPartition, o replayOptions) error {
-	if err := m.stopped(ctx); err != nil {
+	if err := m.stopped(ctx, o); err != nil {
 		return err
 	}
 	var commits []commitment
@@ -62,14 +71,23 @@ func (m *maintenance) resume(ctx context.Context, partitions []logPartition, o r
 		if kept.Offset > p.logEnd {
 			return fmt.Errorf("%s: the offset kept, %d, is beyond the end of the log, %d: the log has lost records, use --restart", p.String(), kept.Offset, p.logEnd)
 		}
-		commits = append(commits, commitment{p, kept})
+		commits = append(commits, commitment{p, resumable(kept)})
 	}
 	return m.commit(ctx, commits, o.dryRun)
 }
 
+// commitsAhead is more than a sidecar can commit after it lost its membership.
+const commitsAhead = 1 << 20
+
+// resumable is a state that was kept, for whoever comes next: what a sidecar commits that lost its membership must not be kept instead.
+func resumable(s aggregate.State) aggregate.State {
+	s.Commit += commitsAhead
+	return s
+}
+
 // restart begins a new lineage of partitions: what older ones wrote from the boundary on is removed, and sidecars count it again.
 func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o replayOptions) error {
-	if err := m.stopped(ctx); err != nil {
+	if err := m.stopped(ctx, o); err != nil {
 		return err
 	}
 	definitions, err := m.catalog.definitions(ctx)
@@ -138,7 +156,7 @@ func (m *maintenance) newLineage(ctx context.Context, p *logPartition, o replayO
 		from = first + milliseconds(p.stream.MaxAhead) + 1
 	}
 	s := plan.Begin(offset, lineage+1, p.TopicID)
-	s.From, s.Commit, s.Partitions = from, last.Commit, int64(p.partitions)
+	s.From, s.Commit, s.Partitions = from, last.Commit+commitsAhead, int64(p.partitions)
 	return s, nil
 }
 
