@@ -1,9 +1,7 @@
 package aggregate
 
 import (
-	"bytes"
 	"encoding/binary"
-	"slices"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
@@ -64,66 +62,27 @@ func (w *Window) Keys() int { return len(w.full.rows) }
 func (w *Window) smaller(g int, grouping rollup.Grouping) *table {
 	definition := &w.rollup.Definition
 	t := &table{}
-	keys := map[string]int32{}
-	rest := int32(-1)
-	target := func(name []byte) int {
-		i, known := keys[string(name)]
-		switch {
-		case known:
-		case len(keys) < definition.MaxKeys:
-			i = t.grow(w.rollup, name)
-			keys[string(name)] = i
-		default:
-			if rest < 0 {
-				rest = t.grow(w.rollup, []byte(overflowKey))
-			}
-			i = rest
-		}
-		return int(i)
-	}
 	var values [][]byte
 	var name []byte
 	for _, j := range w.full.order() {
-		if string(w.full.names[j]) == overflowKey {
+		if w.full.isRest(j) {
 			continue
 		}
-		values = splitKey(values[:0], w.full.names[j])
+		values = splitKey(values[:0], w.full.name(j))
 		name = appendSubset(name[:0], definition, grouping, values)
-		t.merge(target(name), &w.full, j)
+		t.merge(t.rowOf(w.rollup, name), &w.full, j)
 	}
 	if w.overflow != nil {
 		o := &w.overflow[g]
-		for j, n := range o.table.names {
-			if int32(j) == o.rest {
-				n = []byte(overflowKey)
-				if rest < 0 {
-					rest = t.grow(w.rollup, n)
-				}
-				t.merge(int(rest), &o.table, j)
-				continue
+		for j := range o.rows {
+			if o.isRest(j) {
+				t.merge(t.restRow(w.rollup), o, j)
+			} else {
+				t.merge(t.rowOf(w.rollup, o.name(j)), o, j)
 			}
-			t.merge(target(n), &o.table, j)
 		}
 	}
 	return t
-}
-
-// order gives the rows sorted by key. The overflow key, larger than any other, is last.
-func (t *table) order() []int {
-	order := make([]int, len(t.rows))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		if x, y := string(t.names[a]) == overflowKey, string(t.names[b]) == overflowKey; x != y {
-			if x {
-				return 1
-			}
-			return -1
-		}
-		return bytes.Compare(t.names[a], t.names[b])
-	})
-	return order
 }
 
 func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yield func(*rollup.Document) error) error {
@@ -131,10 +90,10 @@ func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yi
 	doc := rollup.Document{Start: w.key.start, Partition: &p, Grouping: grouping, Correction: w.correction()}
 	var values [][]byte
 	for _, i := range t.order() {
-		doc.Overflow = string(t.names[i]) == overflowKey
+		doc.Overflow = t.isRest(i)
 		doc.Dimensions = doc.Dimensions[:0]
 		if !doc.Overflow {
-			values = splitKey(values[:0], t.names[i])
+			values = splitKey(values[:0], t.name(i))
 			for _, v := range values {
 				doc.Dimensions = append(doc.Dimensions, string(v))
 			}

@@ -28,6 +28,7 @@ type Engine struct {
 	uneven  map[*Window]struct{}
 	settled []*Window // such windows that are sealed, while a replay could begin before their last event
 	targets []*Window // for each rollup, the window of the current record
+	keys    []int     // for each rollup, how many the window held that closed last
 	before  *checkpoint
 	sample  sample
 }
@@ -37,7 +38,7 @@ func NewEngine(plan *Plan, s State) *Engine {
 	e := &Engine{
 		plan: plan, base: s, grid: plan.Grid(), position: s.Offset, watermark: s.Watermark, newest: Never,
 		open: map[windowKey]*Window{}, uneven: map[*Window]struct{}{}, recent: make([]*Window, len(plan.Rollups)), nextClose: math.MaxInt64,
-		targets: make([]*Window, len(plan.Rollups)), rejected: make([]Rejected, len(plan.Rollups)), ledgers: make([]rollup.Ledger, len(plan.Rollups)),
+		targets: make([]*Window, len(plan.Rollups)), keys: make([]int, len(plan.Rollups)), rejected: make([]Rejected, len(plan.Rollups)), ledgers: make([]rollup.Ledger, len(plan.Rollups)),
 	}
 	for i, rs := range s.Rollups {
 		e.ledgers[i] = rs.Counted
@@ -147,6 +148,9 @@ func (e *Engine) window(i int, r *Rollup, t int64) *Window {
 	if !known {
 		w = newWindow(r, key, e.checkpoint())
 		w.replayed = w.closing <= e.base.SealedThrough
+		if key.arrived == Never && !w.replayed {
+			w.full = newTable(r, e.keys[i])
+		}
 		e.open[key] = w
 		e.nextClose = min(e.nextClose, w.closing)
 	}
@@ -198,8 +202,12 @@ func (e *Engine) closeThrough(watermark int64) []*Window {
 		if e.recent[key.rollup] == w {
 			e.recent[key.rollup] = nil
 		}
-		if !w.replayed {
-			closing = append(closing, w)
+		if w.replayed {
+			continue
+		}
+		closing = append(closing, w)
+		if key.arrived == Never {
+			e.keys[key.rollup] = w.Keys()
 		}
 	}
 	slices.SortFunc(closing, func(a, b *Window) int {

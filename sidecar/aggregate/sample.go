@@ -13,6 +13,7 @@ type sample struct {
 	bytes      int64
 	key        []byte   // the dimensions' values, as appendValue encodes them
 	values     [][]byte // the dimensions' values, in the definition's order
+	subset     []byte   // the key of a smaller grouping
 	measures   []float64
 	present    []bool // which measures the event carries
 	conditions []bool
@@ -38,7 +39,7 @@ func (s *sample) read(r *Rollup, e *event.Event, record Record) {
 	s.distinct = resize(s.distinct, len(r.distinct))
 	for i, slot := range r.distinct {
 		s.distinct[i] = nil
-		if v := e.Values[slot]; v.Kind != event.Missing && v.Kind != event.Null {
+		if v := &e.Values[slot]; v.Kind != event.Missing && v.Kind != event.Null {
 			s.distinct[i] = v.Dimension()
 		}
 	}

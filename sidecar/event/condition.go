@@ -27,6 +27,8 @@ type Condition struct {
 	source  string
 	program *vm.Program
 	fields  []conditionField
+	// fast decides without the program; nil where it cannot.
+	fast predicate
 	id      int // of the state in an event
 }
 
@@ -90,6 +92,7 @@ func CompileCondition(source string, s *Schema) (*Condition, error) {
 		}
 		c.fields = append(c.fields, conditionField{name: id.Value, slot: slot})
 	}
+	c.fast = newPredicate(root, s)
 	s.conditions++
 	return c, nil
 }
@@ -108,6 +111,15 @@ func (c *Condition) String() string { return c.source }
 // Match reports whether the event meets the condition. It does not where the expression cannot be evaluated, as when a missing field is compared with a
 // number, or where it makes something else than a boolean.
 func (c *Condition) Match(e *Event) bool {
+	if c.fast != nil {
+		met, ok := c.fast.eval(e)
+		return met && ok
+	}
+	return c.run(e)
+}
+
+// run lets the expression's machine decide.
+func (c *Condition) run(e *Event) bool {
 	for len(e.states) <= c.id {
 		e.states = append(e.states, conditionState{})
 	}
@@ -131,7 +143,7 @@ func (c *Condition) Match(e *Event) bool {
 }
 
 // same tells that a field has the value that it had in the event before, so that what the expression sees need not be made again.
-func (s *conditionState) same(i int, v Value) bool {
+func (s *conditionState) same(i int, v *Value) bool {
 	old := s.values[i]
 	return old.Kind == v.Kind && bytes.Equal(old.Text, v.Text)
 }

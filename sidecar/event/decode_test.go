@@ -192,7 +192,7 @@ func TestAnEventIsReused(t *testing.T) {
 		{`{"a":"one\n"}`, "string one\n"}, {`{"b":1}`, "missing"}, {`{"a":"two\n"}`, "string two\n"}, {`{`, "missing"},
 	} {
 		_ = d.Decode([]byte(step.document), e)
-		if got := show(e.Value(slot)); got != strings.TrimSpace(step.want) {
+		if got := show(*e.Value(slot)); got != strings.TrimSpace(step.want) {
 			t.Errorf("%s: got %q, want %q", step.document, got, step.want)
 		}
 	}

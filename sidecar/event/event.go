@@ -36,17 +36,19 @@ type Event struct {
 	buffer []byte   // holds the texts that are not part of the decoded value
 	keys   []byte   // holds the key at hand where it is escaped
 	states []conditionState
+	shapes shapes
+	date   lastDate
 }
 
 // maxKeptBuffer bounds the memory that an event keeps from one decoding to the next.
 const maxKeptBuffer = 1 << 20
 
-// Value is the value in a slot; a slot that the event has no place for is Missing.
-func (e *Event) Value(s Slot) Value {
+// Value is the value in a slot, until the event is decoded again; a slot that the event has no place for is Missing.
+func (e *Event) Value(s Slot) *Value {
 	if int(s) < 0 || int(s) >= len(e.Values) {
-		return Value{}
+		return &Value{}
 	}
-	return e.Values[s]
+	return &e.Values[s]
 }
 
 // Alloc gives an empty slice with room for n bytes, for a text that is put into the event. It stays valid until the event is decoded again.

@@ -26,6 +26,14 @@ var byteOrderMark = []byte("\ufeff")
 func (d *jsonDecoder) Decode(value []byte, e *Event) error {
 	e.reset(len(d.paths))
 	value = bytes.TrimPrefix(value, byteOrderMark)
+	if e.shapes.match(d, value, e) {
+		return nil
+	}
+	return d.read(value, e)
+}
+
+// read reads a document in full.
+func (d *jsonDecoder) read(value []byte, e *Event) error {
 	start, end, reason := d.document(value, e)
 	if reason != ReasonTruncated && !utf8.Valid(value) {
 		reason = ReasonNotUTF8
@@ -41,6 +49,7 @@ func (d *jsonDecoder) Decode(value []byte, e *Event) error {
 		clear(e.Values)
 		return &DecodeError{Reason: reason}
 	}
+	e.shapes.learn(d, value)
 	return nil
 }
 

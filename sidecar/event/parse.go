@@ -125,7 +125,8 @@ func anyAt(data []byte, i int) (any, int) {
 		return array, i + 1
 	}
 	end, _ := skipValue(data, i, 0)
-	return makeValue(data[i:end], nil).Any(), end
+	v := makeValue(data[i:end], nil)
+	return v.Any(), end
 }
 
 // skipSeparator goes from the end of an item to the next one or to the closing bracket.

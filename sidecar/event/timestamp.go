@@ -29,7 +29,7 @@ func (e *TimestampError) Error() string { return "the event's timestamp is " + e
 type Timestamp struct {
 	slot   Slot // -1: the record's time
 	format string
-	parse  func(v Value, layout string) (int64, string)
+	parse  func(v *Value, e *Event, layout string) (int64, string)
 }
 
 // CompileTimestamp registers the timestamp's field in the schema. An empty field is the time of the Kafka record. The format is rfc3339, unix (seconds,
@@ -39,11 +39,11 @@ func CompileTimestamp(field, format string, s *Schema) (*Timestamp, error) {
 	t := &Timestamp{slot: -1, format: format}
 	switch format {
 	case "rfc3339":
-		t.parse = func(v Value, _ string) (int64, string) { return parseRFC3339Text(v) }
+		t.parse = parseRFC3339Text
 	case "unix":
-		t.parse = func(v Value, _ string) (int64, string) { return parseDecimal(v, 3) }
+		t.parse = func(v *Value, _ *Event, _ string) (int64, string) { return parseDecimal(v, 3) }
 	case "unix_ms":
-		t.parse = func(v Value, _ string) (int64, string) { return parseDecimal(v, 0) }
+		t.parse = func(v *Value, _ *Event, _ string) (int64, string) { return parseDecimal(v, 0) }
 	default:
 		if err := checkLayout(format); err != nil {
 			return nil, err
@@ -66,11 +66,15 @@ func CompileTimestamp(field, format string, s *Schema) (*Timestamp, error) {
 func (t *Timestamp) Milliseconds(e *Event, recordTime int64) (int64, error) {
 	ms, reason := recordTime, ""
 	if t.slot >= 0 {
-		v := e.Value(t.slot).First()
+		v := &e.Values[t.slot]
+		if v.Kind == Array {
+			first := v.First()
+			v = &first
+		}
 		if v.Kind == Missing || v.Kind == Null {
 			return 0, &TimestampError{Reason: TimestampMissing}
 		}
-		ms, reason = t.parse(v, t.format)
+		ms, reason = t.parse(v, e, t.format)
 	} else if recordTime == noRecordTime {
 		reason = TimestampMissing
 	}
@@ -86,11 +90,21 @@ func (t *Timestamp) Milliseconds(e *Event, recordTime int64) (int64, error) {
 // noRecordTime is what Kafka has for records without a time.
 const noRecordTime = -1
 
-func parseRFC3339Text(v Value) (int64, string) {
+// dateBytes is the length of a date such as 2006-01-02.
+const dateBytes = len("2006-01-02")
+
+// lastDate is the date that an event's timestamp had, since most events have that of the one before.
+type lastDate struct {
+	known bool
+	text  [dateBytes]byte
+	days  int64
+}
+
+func parseRFC3339Text(v *Value, e *Event, _ string) (int64, string) {
 	if v.Kind != String {
 		return 0, TimestampMalformed
 	}
-	ms, ok := parseRFC3339(v.Text)
+	ms, ok := parseRFC3339(v.Text, &e.date)
 	if !ok {
 		return 0, TimestampMalformed
 	}
@@ -99,16 +113,21 @@ func parseRFC3339Text(v Value) (int64, string) {
 
 // parseRFC3339 also reads what can be understood in one way only: lower-case letters, a space for the T, a comma before the fraction, an offset without
 // colon or minutes, and no seconds. An offset is needed. A leap second is the first second after it.
-func parseRFC3339(s []byte) (int64, bool) {
-	if len(s) < len("2006-01-02T15:04Z") || s[4] != '-' || s[7] != '-' || (s[10]|0x20 != 't' && s[10] != ' ') || s[13] != ':' {
+func parseRFC3339(s []byte, last *lastDate) (int64, bool) {
+	if len(s) < len("2006-01-02T15:04Z") || (s[10]|0x20 != 't' && s[10] != ' ') || s[13] != ':' {
 		return 0, false
 	}
-	year, ok1 := digits(s[0:4])
-	month, ok2 := digits(s[5:7])
-	day, ok3 := digits(s[8:10])
-	hour, ok4 := digits(s[11:13])
-	minute, ok5 := digits(s[14:16])
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 {
+	if !last.known || string(s[:dateBytes]) != string(last.text[:]) {
+		days, ok := parseDate(s)
+		if !ok {
+			return 0, false
+		}
+		last.known, last.days = true, days
+		copy(last.text[:], s)
+	}
+	hour, ok1 := digits(s[11:13])
+	minute, ok2 := digits(s[14:16])
+	if !ok1 || !ok2 || hour > 23 || minute > 59 {
 		return 0, false
 	}
 	s = s[16:]
@@ -129,8 +148,19 @@ func parseRFC3339(s []byte) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	seconds := (daysSinceEpoch(year, month, day)*24+hour)*3600 + (minute-offset)*60 + second
+	seconds := (last.days*24+hour)*3600 + (minute-offset)*60 + second
 	return seconds*1000 + milliseconds, true
+}
+
+// parseDate reads the date at the beginning, in days since the epoch.
+func parseDate(s []byte) (days int64, ok bool) {
+	year, ok1 := digits(s[0:4])
+	month, ok2 := digits(s[5:7])
+	day, ok3 := digits(s[8:10])
+	if !ok1 || !ok2 || !ok3 || s[4] != '-' || s[7] != '-' || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
+		return 0, false
+	}
+	return daysSinceEpoch(year, month, day), true
 }
 
 func digits(s []byte) (int64, bool) {
@@ -217,7 +247,7 @@ func floorDivide(a, b int64) int64 {
 }
 
 // parseDecimal reads a number literal times ten to the power of shift, exactly: the digits are cut behind the point, not rounded in binary.
-func parseDecimal(v Value, shift int) (int64, string) {
+func parseDecimal(v *Value, shift int) (int64, string) {
 	text := v.Text
 	if (v.Kind != Number && v.Kind != String) || !isNumber(text) {
 		return 0, TimestampMalformed
@@ -292,7 +322,7 @@ func exponent(text []byte) int {
 // zoneAbbreviation stands in a layout for an abbreviation such as CET, which has no meaning everywhere.
 const zoneAbbreviation = "MST"
 
-func parseLayout(v Value, layout string) (int64, string) {
+func parseLayout(v *Value, _ *Event, layout string) (int64, string) {
 	if v.Kind != String && v.Kind != Number { // a number, for layouts such as 20060102
 		return 0, TimestampMalformed
 	}

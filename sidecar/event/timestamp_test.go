@@ -161,9 +161,10 @@ func TestCompileTimestampRefusesLayoutsWithoutADate(t *testing.T) {
 
 func TestRFC3339AgreesWithTheStandardLibrary(t *testing.T) {
 	at := time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
+	var last lastDate
 	for at.Year() < 10000 {
 		text := at.Format(time.RFC3339Nano)
-		if got, ok := parseRFC3339([]byte(text)); !ok || got != at.UnixMilli() {
+		if got, ok := parseRFC3339([]byte(text), &last); !ok || got != at.UnixMilli() {
 			t.Fatalf("%s: got %d, %v, want %d", text, got, ok, at.UnixMilli())
 		}
 		at = at.Add(379*time.Hour + 59*time.Minute + 61*time.Second + 123456789)
@@ -175,15 +176,22 @@ func FuzzTimestamp(f *testing.F) {
 	f.Add("1795340048.066")
 	f.Add("2026-02-30 00:00:00+0100")
 	f.Add("-1.5e-3")
+	f.Add("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00T00:00Z")
 	f.Fuzz(func(t *testing.T, text string) {
-		v := Value{Kind: String, Text: []byte(text)}
+		v := &Value{Kind: String, Text: []byte(text)}
 		oneDigitHour := len(text) > 12 && text[12] == ':' // which time.Parse takes, against RFC 3339
 		if want, err := time.Parse(time.RFC3339, text); err == nil && !oneDigitHour {
-			if got, ok := parseRFC3339(v.Text); !ok || got != want.UnixMilli() {
+			if got, ok := parseRFC3339(v.Text, &lastDate{}); !ok || got != want.UnixMilli() {
 				t.Errorf("%q: got %d, %v, want %d", text, got, ok, want.UnixMilli())
 			}
-		} else {
-			parseRFC3339(v.Text)
+		}
+		want, known := parseRFC3339(v.Text, &lastDate{})
+		var last lastDate
+		parseRFC3339([]byte("2026-02-28T00:00Z"), &last)
+		for range 2 { // with another date before, and with the same one
+			if got, ok := parseRFC3339(v.Text, &last); got != want || ok != known {
+				t.Errorf("%q: got %d, %v after another time, %d, %v without", text, got, ok, want, known)
+			}
 		}
 		ms, reason := parseDecimal(v, 3)
 		if reason == "" {

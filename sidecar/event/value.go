@@ -18,8 +18,7 @@ type Value struct {
 
 // Float is the value as a finite number: a Number, a String that is a JSON number literal and nothing else, or the first element of an Array that is
 // one of these. The second result is false for everything else.
-func (v Value) Float() (float64, bool) {
-	v = v.First()
+func (v *Value) Float() (float64, bool) {
 	switch v.Kind {
 	case Number:
 		return v.Number, !math.IsInf(v.Number, 0) && !math.IsNaN(v.Number)
@@ -29,34 +28,40 @@ func (v Value) Float() (float64, bool) {
 		}
 		f := parseNumber(v.Text)
 		return f, !math.IsInf(f, 0)
+	case Array:
+		first := v.First()
+		return first.Float()
 	}
 	return 0, false
 }
 
 // Dimension is the value as a dimension: the text of a String, Number or Bool, that of an Array's first element, and empty for everything else.
-func (v Value) Dimension() []byte {
-	v = v.First()
+func (v *Value) Dimension() []byte {
 	switch v.Kind {
 	case String, Number, Bool:
 		return v.Text
+	case Array:
+		first := v.First()
+		return first.Dimension()
 	}
 	return nil
 }
 
 // First is the first element of an Array, Missing for an empty one, and the value itself for other kinds. Arrays in arrays are opened too.
-func (v Value) First() Value {
-	for v.Kind == Array {
-		i := skipSpace(v.Text, 1)
-		if v.Text[i] == ']' {
+func (v *Value) First() Value {
+	first := *v
+	for first.Kind == Array {
+		i := skipSpace(first.Text, 1)
+		if first.Text[i] == ']' {
 			return Value{}
 		}
-		v = valueAt(v.Text, i)
+		first = valueAt(first.Text, i)
 	}
-	return v
+	return first
 }
 
 // Elements goes through the elements of an Array; other kinds have none.
-func (v Value) Elements() iter.Seq[Value] {
+func (v *Value) Elements() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
 		if v.Kind != Array {
 			return
@@ -72,7 +77,7 @@ func (v Value) Elements() iter.Seq[Value] {
 }
 
 // Any is the value as conditions see it: nil, bool, float64, string, []any or map[string]any.
-func (v Value) Any() any {
+func (v *Value) Any() any {
 	switch v.Kind {
 	case Bool:
 		return len(v.Text) == len("true")
