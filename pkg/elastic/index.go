@@ -24,6 +24,17 @@ func (c *Client) PutIndexTemplate(ctx context.Context, name string, body []byte)
 	return nil
 }
 
+// DeleteIndexTemplate deletes one index template. Indices that were made of it stay. One that does not exist is an error that IsNotFound knows.
+func (c *Client) DeleteIndexTemplate(ctx context.Context, name string) error {
+	if err := checkSingle(name); err != nil {
+		return fmt.Errorf("delete index template: %w", err)
+	}
+	if err := c.do(ctx, esapi.IndicesDeleteIndexTemplateRequest{Name: name}, nil); err != nil {
+		return fmt.Errorf("delete index template %q: %w", name, err)
+	}
+	return nil
+}
+
 // CreateIndex creates an index with the settings and mappings of body. One that exists stays as it is, without an error.
 func (c *Client) CreateIndex(ctx context.Context, name string, body []byte) error {
 	if err := checkSingle(name); err != nil {
