@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,7 +106,7 @@ func newBenchCommand(logging *logOptions) *cobra.Command {
 	f.StringVar(&o.compression, "compression", "lz4", "how the topic is compressed: none, gzip, snappy, lz4 or zstd")
 	f.IntVar(&o.rollups, "rollups", 1, "how many rollups are kept of each event, 1 to 40")
 	f.Int64Var(&o.rate, "rate", 20_000, "how many events a second are produced for the freshness")
-	f.DurationVar(&o.duration, "duration", 30*time.Second, "how long they are produced, 5s or more")
+	f.DurationVar(&o.duration, "duration", 30*time.Second, "how long they are produced, 3s or more")
 	c.AddCommand(newBenchFeedCommand(), newBenchSidecarCommand())
 	return c
 }
@@ -132,8 +131,8 @@ func (o *benchmarkOptions) check(c *cobra.Command) (generate.Options, error) {
 		err = fmt.Errorf("--rollups %d: 1 to %d are allowed", o.rollups, config.MaxStreamRollups)
 	case o.rate < 1:
 		err = fmt.Errorf("--rate %d: 1 or more is allowed", o.rate)
-	case o.duration < 5*time.Second:
-		err = fmt.Errorf("--duration %s: 5s or more is allowed", o.duration)
+	case o.duration < 3*time.Second:
+		err = fmt.Errorf("--duration %s: 3s or more is allowed", o.duration)
 	case changed("keys") && (changed("hosts") || changed("paths")):
 		err = errors.New("--keys is instead of --hosts and --paths: give one or the others")
 	case changed("keys") && o.keys < 1:
@@ -149,9 +148,12 @@ func (o *benchmarkOptions) check(c *cobra.Command) (generate.Options, error) {
 		Hosts: o.hosts, Paths: o.paths, Bytes: o.eventBytes, ANSI: o.ansi, FixedOrder: o.fixedOrder, Seed: o.seed, Rate: o.eventRate,
 	}
 	// A zero would be a default there.
-	for name, value := range map[string]int64{"hosts": int64(o.hosts), "paths": int64(o.paths), "event-bytes": int64(o.eventBytes), "event-rate": o.eventRate} {
-		if value < 1 {
-			return events, fmt.Errorf("--%s %d: 1 or more are allowed", name, value)
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{{"hosts", int64(o.hosts)}, {"paths", int64(o.paths)}, {"event-bytes", int64(o.eventBytes)}, {"event-rate", o.eventRate}} {
+		if f.value < 1 {
+			return events, fmt.Errorf("--%s %d: 1 or more are allowed", f.name, f.value)
 		}
 	}
 	_, err = generate.NewFilebeat(events)
@@ -174,28 +176,28 @@ func runBenchmark(ctx context.Context, o *benchmarkOptions, events generate.Opti
 			return usageError{err}
 		}
 	}
-	b := &benchmark{options: o, events: events, servers: servers, notes: &progressNotes{to: notes}, report: newBenchmarkReport(ctx, o, events)}
-	print := tablePrinter(out)
+	b := &benchmark{options: o, events: events, servers: servers, limits: defaultStageLimits, notes: &progressNotes{to: notes}, report: newBenchmarkReport(ctx, o, events)}
+	show := tablePrinter(out)
 	if o.format == "json" {
-		print = func(*benchmarkReport, string) error { return nil }
+		show = func(*benchmarkReport, string) error { return nil }
 	}
-	if err := print(b.report, ""); err != nil {
+	if err := show(b.report, ""); err != nil {
 		return err
 	}
 	for _, part := range []struct {
-		name string
-		run  func(context.Context) error
-	}{{partStages, b.stages}, {partWhole, b.whole}, {partFreshness, b.freshness}} {
+		name, title string
+		run         func(context.Context) error
+	}{{partStages, "measure the stages", b.stages}, {partWhole, "measure the whole path", b.whole}, {partFreshness, "measure the freshness", b.freshness}} {
 		if o.only != "" && o.only != part.name {
 			continue
 		}
 		if err := part.run(ctx); err != nil {
 			if ctx.Err() != nil {
-				return fmt.Errorf("measure the %s: interrupted", strings.ToLower(part.name))
+				return fmt.Errorf("interrupted: %w", err)
 			}
-			return fmt.Errorf("measure the %s: %w", part.name, err)
+			return fmt.Errorf("%s: %w", part.title, err)
 		}
-		if err := print(b.report, part.name); err != nil {
+		if err := show(b.report, part.name); err != nil {
 			return err
 		}
 	}
@@ -210,6 +212,7 @@ type benchmark struct {
 	options *benchmarkOptions
 	events  generate.Options
 	servers *config.Config // nil: in-process ones
+	limits  stageLimits
 	notes   *progressNotes
 	report  *benchmarkReport
 }

@@ -124,7 +124,7 @@ func reportHead(r *benchmarkReport) string {
 	if e.FixedOrder {
 		order = "fields in the same order"
 	}
-	return fmt.Sprintf("tidemark %s, %s, %d cores, %s/%s, %s, load %.1f\nevents of %s bytes, %s; %s hosts x %s paths = %s keys, %d rollups\n",
+	return fmt.Sprintf("tidemark %s, %s, %d cores, %s/%s, %s, load %.1f\nevents of %s bytes, %s; %s hosts x %s paths = %s keys; rollups: %d\n",
 		r.Version, m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.Load, grouped(int64(e.Bytes)), order, grouped(int64(e.Hosts)), grouped(int64(e.Paths)), grouped(int64(e.Keys)), e.Rollups)
 }
 
@@ -143,7 +143,7 @@ func columns(title string, lines [][]string) string {
 		_, _ = fmt.Fprintf(w, "%-*s\t%s\t\n", widest, l[0], strings.Join(l[1:], "\t"))
 	}
 	_ = w.Flush() // to memory
-	return b.String()
+	return strings.ReplaceAll(strings.TrimPrefix(b.String(), "  "), "\n  ", "\n")
 }
 
 func (r *benchmarkRow) cells() []string {

@@ -13,16 +13,20 @@ import (
 	"github.com/tidemark/tidemark/sidecar/write"
 )
 
-const (
-	// stageBytes is how much of events a stage reads again and again: more than the caches of a core hold.
-	stageBytes = 64 << 20
-	// stageTime is how much CPU time a stage is measured for.
-	stageTime = 2 * time.Second
+// stageLimits say how much the stages do.
+type stageLimits struct {
+	// bytes is how much of events a stage reads again and again: more than the caches of a core hold.
+	bytes int
+	// time is how much CPU time a stage is measured for, at least.
+	time time.Duration
 	// manyKeys are those of the stage with many of them.
-	manyKeys = 100_000
-	// eventsPerKey is how many events of a key a window has at least: with fewer a stage measures the making of keys and little else.
-	eventsPerKey = 20
-)
+	manyKeys int
+}
+
+var defaultStageLimits = stageLimits{bytes: 64 << 20, time: 2 * time.Second, manyKeys: 100_000}
+
+// eventsPerKey is how many events of a key a window has at least: with fewer a stage measures the making of keys and little else.
+const eventsPerKey = 20
 
 // heldEvents are events in memory, one after the other.
 type heldEvents struct {
@@ -34,7 +38,7 @@ type heldEvents struct {
 }
 
 // holdEvents makes as many events as fill the memory, and every key at least once.
-func holdEvents(o generate.Options) (*heldEvents, error) {
+func holdEvents(o generate.Options, bytes int) (*heldEvents, error) {
 	if perWindow := int64(benchmarkWindow / time.Second); o.Rate*perWindow < int64(o.Hosts*o.Paths*eventsPerKey) {
 		o.Rate = int64(o.Hosts*o.Paths*eventsPerKey) / perWindow
 	}
@@ -43,7 +47,7 @@ func holdEvents(o generate.Options) (*heldEvents, error) {
 		return nil, err
 	}
 	h := &heldEvents{Options: o}
-	count := max(stageBytes/o.Bytes, source.Keys())
+	count := max(bytes/o.Bytes, source.Keys())
 	h.data = make([]byte, 0, count*o.Bytes)
 	for i := range count {
 		h.data = source.Append(h.data, int64(i))
@@ -102,7 +106,7 @@ func (b *benchmark) stages(ctx context.Context) error {
 		{"decode and clean", cleaned, 0, decodeAndClean},
 		{"engine", plain, 0, engineOnly},
 		{"engine, with strip_ansi, drop and where", cleaned, 0, engineOnly},
-		{fmt.Sprintf("engine, %s keys", grouped(manyKeys)), plain, manyKeys, engineOnly},
+		{fmt.Sprintf("engine, %s keys", grouped(int64(b.limits.manyKeys))), plain, b.limits.manyKeys, engineOnly},
 	} {
 		b.notes.say("bench: %s", s.name)
 		h := held[s.keys]
@@ -113,19 +117,19 @@ func (b *benchmark) stages(ctx context.Context) error {
 				events.Hosts, events.Paths = divide(s.keys)
 			}
 			var err error
-			if h, err = holdEvents(events); err != nil {
+			if h, err = holdEvents(events, b.limits.bytes); err != nil {
 				return err
 			}
 			held[s.keys] = h
 		}
-		row, err := s.measure(ctx, h)
+		row, err := s.measure(ctx, h, b.limits.time)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		b.report.Stages = append(b.report.Stages, row)
 	}
 	b.notes.say("bench: encode documents")
-	row, err := measureEncoding(ctx, &plain, b.events)
+	row, err := measureEncoding(ctx, &plain, b.events, b.limits.time)
 	if err != nil {
 		return fmt.Errorf("encode documents: %w", err)
 	}
@@ -133,7 +137,7 @@ func (b *benchmark) stages(ctx context.Context) error {
 	return nil
 }
 
-func (s *stage) measure(ctx context.Context, h *heldEvents) (benchmarkRow, error) {
+func (s *stage) measure(ctx context.Context, h *heldEvents, atLeast time.Duration) (benchmarkRow, error) {
 	compiled, err := s.stream.compile()
 	if err != nil {
 		return benchmarkRow{}, err
@@ -146,15 +150,16 @@ func (s *stage) measure(ctx context.Context, h *heldEvents) (benchmarkRow, error
 	if err != nil {
 		return benchmarkRow{}, err
 	}
-	m := meter{name: s.name, unit: "event", bytes: h.Bytes, least: h.windowEvents()}
+	m := meter{name: s.name, unit: "event", bytes: h.Bytes, time: atLeast, whole: h.windowEvents()}
 	return m.run(ctx, func() (int64, error) { return int64(len(h.ends)), work(h) }, h.advance)
 }
 
 // meter measures work that is repeated.
 type meter struct {
 	name, unit string
-	bytes      int   // of a unit
-	least      int64 // how many units are measured at least
+	bytes      int           // of a unit
+	time       time.Duration // that is measured at least
+	whole      int64         // how many units belong together: whole numbers of them are measured, as far as the repetitions allow
 }
 
 // run does the work until enough of it was measured, once unmeasured before; between does what is not part of it.
@@ -163,10 +168,10 @@ func (m *meter) run(ctx context.Context, work func() (int64, error), between fun
 		return benchmarkRow{}, err
 	}
 	var used time.Duration
-	var count int64
+	var count, enough int64
 	var allocated uint64
 	var before, after runtime.MemStats
-	for used < stageTime || count < m.least {
+	for used < m.time || count < enough {
 		if err := ctx.Err(); err != nil {
 			return benchmarkRow{}, err
 		}
@@ -188,6 +193,9 @@ func (m *meter) run(ctx context.Context, work func() (int64, error), between fun
 		used += end - begin
 		allocated += after.Mallocs - before.Mallocs
 		count += n
+		if used < m.time {
+			enough = (count + n + m.whole - 1) / m.whole * m.whole
+		}
 	}
 	perUnit := used.Seconds() / float64(count)
 	return benchmarkRow{
@@ -233,7 +241,7 @@ func engineOnly(p *aggregate.Plan) (func(*heldEvents) error, error) {
 }
 
 // measureEncoding encodes the documents of one window again and again.
-func measureEncoding(ctx context.Context, s *benchmarkStream, events generate.Options) (benchmarkRow, error) {
+func measureEncoding(ctx context.Context, s *benchmarkStream, events generate.Options, atLeast time.Duration) (benchmarkRow, error) {
 	source, err := generate.NewFilebeat(events)
 	if err != nil {
 		return benchmarkRow{}, err
@@ -265,7 +273,7 @@ func measureEncoding(ctx context.Context, s *benchmarkStream, events generate.Op
 		}
 		return int64(documents), nil
 	}
-	m := meter{name: "encode documents", unit: "document"}
+	m := meter{name: "encode documents", unit: "document", time: atLeast, whole: 1}
 	if _, err := work(); err != nil {
 		return benchmarkRow{}, err
 	}

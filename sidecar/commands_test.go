@@ -58,6 +58,19 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"demo --duration -1s", 2, "cannot be negative"},
 		{"demo extra", 2, "unknown command"},
 		{"collect --config " + good + " --period 1ms", 2, "100ms or more"},
+		{"bench --help", 0, "--event-bytes"},
+		{"bench --only speed", 2, "stages, whole and freshness are allowed"},
+		{"bench --format xml", 2, "table and json are allowed"},
+		{"bench --compression rar", 2, "none, gzip, snappy, lz4 and zstd are allowed"},
+		{"bench --events 0", 2, "1 or more are allowed"},
+		{"bench --event-bytes 100", 2, "200 to 65536 are allowed"},
+		{"bench --event-rate 0", 2, "--event-rate 0: 1 or more"},
+		{"bench --hosts 0", 2, "--hosts 0: 1 or more"},
+		{"bench --keys 10 --hosts 2", 2, "--keys is instead of"},
+		{"bench --partitions 0", 2, "1 to 1000 are allowed"},
+		{"bench --rollups 41", 2, "1 to 40 are allowed"},
+		{"bench --duration 1s", 2, "3s or more is allowed"},
+		{"bench --config " + filepath.Join(folder, "none.yaml"), 2, "no such file"},
 	} {
 		t.Run(strings.ReplaceAll(test.args, folder, "."), func(t *testing.T) {
 			var out bytes.Buffer
