@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,11 @@ func (d *deadLetters) record(ctx context.Context, id rollup.Partition, r *kgo.Re
 		{Key: "partition", Value: strconv.AppendInt(nil, int64(id.Number), 10)},
 		{Key: "offset", Value: strconv.AppendInt(nil, r.Offset, 10)},
 	}
-	d.produce(ctx, &kgo.Record{Topic: d.topic, Key: r.Key, Value: r.Value, Headers: append(headers, r.Headers...)})
+	for _, h := range r.Headers {
+		headers = append(headers, kgo.RecordHeader{Key: h.Key, Value: bytes.Clone(h.Value)})
+	}
+	// Copies: the record's memory is used again before the letter is written.
+	d.produce(ctx, &kgo.Record{Topic: d.topic, Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value), Headers: headers})
 }
 
 // document keeps a rollup document that Elasticsearch can never accept.

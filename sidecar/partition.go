@@ -38,6 +38,7 @@ type partition struct {
 
 	// Of the goroutine alone.
 	engine   *aggregate.Engine
+	memory   *consume.Reading // of the records
 	lineage  int64
 	commits  int64
 	offered  aggregate.State // the state offered for committing last
@@ -360,6 +361,7 @@ func beforeOffset(records []*kgo.Record, offset int64) int {
 
 func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error {
 	for _, r := range records {
+		p.memory.Next(r.Value)
 		if next := p.engine.Position(); r.Offset < next {
 			return fmt.Errorf("kafka handed out offset %d where %d comes next: the log has lost records that were read, or was restored from an older copy; %s", r.Offset, next, howToBeginAnew)
 		}

@@ -167,7 +167,7 @@ func (pl *pipeline) open(a consume.Assignment) (consume.Processor, int64, error)
 	s := pl.topics[a.Topic]
 	key := consume.Key{Topic: a.Topic, Partition: a.Number}
 	p := &partition{
-		id: a.Partition, key: key, stream: s, services: pl, logger: pl.logger.With("partition", a.String(), "stream", s.Name),
+		id: a.Partition, key: key, stream: s, services: pl, memory: pl.group.Reading(), logger: pl.logger.With("partition", a.String(), "stream", s.Name),
 		newEvent: time.Now(), held: time.Now(), wake: make(chan struct{}, 1), batches: map[*write.Batch]struct{}{},
 	}
 	initial, err := p.resume(a)

@@ -22,6 +22,9 @@ import (
 const (
 	// pollRecords bounds how many records one poll takes out of the client's buffers.
 	pollRecords = 10_000
+	// A well compressed topic inflates to many times what is fetched.
+	fetchBytes          = 4 << 20
+	fetchPartitionBytes = 256 << 10
 	// adminTimeout bounds a request that is not a fetch.
 	adminTimeout = 15 * time.Second
 	// closeTimeout bounds the leaving of the group.
@@ -87,6 +90,8 @@ type Group struct {
 	client *kgo.Client
 	admin  *kadm.Client
 	lease  lease
+	// buffers hold the fetched records.
+	buffers buffers
 	// joined is closed when client and admin are set: the client calls back as soon as it is made.
 	joined chan struct{}
 	// release ends the keeping of the lease.
@@ -152,8 +157,9 @@ func (g *Group) clientOptions() ([]kgo.Opt, error) {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // records that are gone are counted here first
 		kgo.KeepControlRecords(),                    // their offsets are part of the position
-		kgo.FetchMaxBytes(8<<20),
-		kgo.FetchMaxPartitionBytes(1<<20),
+		kgo.FetchMaxBytes(fetchBytes),
+		kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
+		kgo.WithDecompressor(newDecompressor(&g.buffers)),
 		kgo.AdjustFetchOffsetsFn(g.adjust),
 		kgo.OnPartitionsRevoked(g.revoked),
 		kgo.OnPartitionsLost(g.lost),
@@ -283,6 +289,9 @@ func (g *Group) failed(key Key, err error) {
 		g.note(fetching, fmt.Errorf("read %s/%d: %w", key.Topic, key.Partition, err))
 	}
 }
+
+// Reading makes what a partition reports its reading to, so that the memory of records is used again. Records that are not reported are garbage some time.
+func (g *Group) Reading() *Reading { return &Reading{buffers: &g.buffers} }
 
 // Pause stops or resumes reading a partition, for back pressure.
 func (g *Group) Pause(key Key, paused bool) {

@@ -29,7 +29,7 @@ type Condition struct {
 	fields  []conditionField
 	// fast decides without the program; nil where it cannot.
 	fast predicate
-	id      int // of the state in an event
+	id   int // of the state in an event
 }
 
 type conditionField struct {

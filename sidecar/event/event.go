@@ -36,7 +36,7 @@ type Event struct {
 	buffer []byte   // holds the texts that are not part of the decoded value
 	keys   []byte   // holds the key at hand where it is escaped
 	states []conditionState
-	shapes shapes
+	shape  shape
 	date   lastDate
 }
 
@@ -73,7 +73,10 @@ func (e *Event) reset(slots int) {
 	if len(e.ranks) < slots {
 		e.ranks = make([]uint32, slots)
 	}
-	clear(e.Values)
+	for i := range e.Values { // which is faster than clear for the few that there are
+		v := &e.Values[i]
+		v.Kind, v.Text, v.Number = Missing, nil, 0
+	}
 	if cap(e.buffer) > maxKeptBuffer {
 		e.buffer = nil
 	}

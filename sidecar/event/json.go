@@ -26,7 +26,7 @@ var byteOrderMark = []byte("\ufeff")
 func (d *jsonDecoder) Decode(value []byte, e *Event) error {
 	e.reset(len(d.paths))
 	value = bytes.TrimPrefix(value, byteOrderMark)
-	if e.shapes.match(d, value, e) {
+	if e.shape.match(d, value, e) {
 		return nil
 	}
 	return d.read(value, e)
@@ -49,7 +49,7 @@ func (d *jsonDecoder) read(value []byte, e *Event) error {
 		clear(e.Values)
 		return &DecodeError{Reason: reason}
 	}
-	e.shapes.learn(d, value)
+	e.shape.learn(d, value)
 	return nil
 }
 
@@ -236,7 +236,7 @@ func find(text []byte, segments []string, e *Event) (Value, bool) {
 		return Value{}, false
 	}
 	for n := 1; n <= len(segments); n++ {
-		if inner := member(text, strings.Join(segments[:n], ".")); inner != nil {
+		if inner := memberText(text, strings.Join(segments[:n], ".")); inner != nil {
 			if v, ok := find(inner, segments[n:], e); ok {
 				return v, true
 			}
@@ -245,8 +245,8 @@ func find(text []byte, segments []string, e *Event) (Value, bool) {
 	return Value{}, false
 }
 
-// member is the text of the last value under the key in a valid object, or nil.
-func member(text []byte, key string) []byte {
+// memberText is the text of the last value under the key in a valid object, or nil.
+func memberText(text []byte, key string) []byte {
 	var found []byte
 	for i := skipSpace(text, 1); text[i] != '}'; {
 		end, escaped, _ := skipString(text, i)

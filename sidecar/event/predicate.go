@@ -137,12 +137,16 @@ func (c *comparison) setEqual(constant ast.Node) bool {
 	switch n := constant.(type) {
 	case *ast.StringNode:
 		c.text = []byte(n.Value)
-		c.compare = func(v *Value, c *comparison) (met, ok bool) { return v.Kind == String && bytes.Equal(v.Text, c.text), true }
+		c.compare = func(v *Value, c *comparison) (met, ok bool) {
+			return v.Kind == String && bytes.Equal(v.Text, c.text), true
+		}
 	case *ast.NilNode:
 		c.compare = func(v *Value, _ *comparison) (met, ok bool) { return v.isNil(), true }
 	case *ast.BoolNode:
 		c.text = BoolValue(n.Value).Text
-		c.compare = func(v *Value, c *comparison) (met, ok bool) { return v.Kind == Bool && bytes.Equal(v.Text, c.text), true }
+		c.compare = func(v *Value, c *comparison) (met, ok bool) {
+			return v.Kind == Bool && bytes.Equal(v.Text, c.text), true
+		}
 	default:
 		number, ok := constantNumber(constant)
 		if !ok {
@@ -175,7 +179,9 @@ func (c *comparison) setOrder(operator string, constant ast.Node) bool {
 	}[operator]
 	if text, ok := constant.(*ast.StringNode); ok {
 		c.text = []byte(text.Value)
-		c.compare = func(v *Value, c *comparison) (met, ok bool) { return c.order(bytes.Compare(v.Text, c.text)), v.Kind == String }
+		c.compare = func(v *Value, c *comparison) (met, ok bool) {
+			return c.order(bytes.Compare(v.Text, c.text)), v.Kind == String
+		}
 		return true
 	}
 	number, ok := constantNumber(constant)

@@ -34,9 +34,9 @@ func newPair(t testing.TB, paths ...string) *pairOfEvents {
 // check decodes a document, and fails where a shape made a difference. It reports whether one matched.
 func (p *pairOfEvents) check(t testing.TB, document string) bool {
 	t.Helper()
-	hits := p.kept.shapes.hits
+	hits := p.kept.shape.hits
 	got := p.decoder.Decode([]byte(document), p.kept)
-	p.fresh.shapes = shapes{}
+	p.fresh.shape = shape{}
 	want := p.decoder.Decode([]byte(document), p.fresh)
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("%q: %v with shapes, %v without", document, got, want)
@@ -46,7 +46,7 @@ func (p *pairOfEvents) check(t testing.TB, document string) bool {
 			t.Fatalf("%q: %s is %s with shapes, %s without", document, p.schema.Paths()[slot], show(k), show(v))
 		}
 	}
-	return p.kept.shapes.hits > hits
+	return p.kept.shape.hits > hits
 }
 
 func TestDocumentsOfOneProducerMatchAShape(t *testing.T) {
@@ -96,11 +96,11 @@ func TestDocumentsWithoutACommonShapeAreReadAllTheSame(t *testing.T) {
 	for i := range 5_000 {
 		p.check(t, fmt.Sprintf(`{"key%d":%d,"host":{"name":"h%d"},"k%d":{}}`, i, i, i, i))
 	}
-	if n := len(p.kept.shapes.known); n > maxShapes {
-		t.Errorf("%d shapes are kept", n)
+	if n := len(p.kept.shape.root.members); n > maxMembers {
+		t.Errorf("%d members are kept", n)
 	}
-	if p.kept.shapes.pause < 16 {
-		t.Errorf("shapes that never serve are made every %d documents", p.kept.shapes.pause)
+	if p.kept.shape.pause < 16 {
+		t.Errorf("a shape that never serves learns every %d documents", p.kept.shape.pause)
 	}
 }
 
