@@ -18,8 +18,8 @@ import (
 
 const (
 	// A partition's reading is paused while more than pauseBytes wait to be aggregated, and goes on below resumeBytes.
-	pauseBytes  = 8 << 20
-	resumeBytes = 2 << 20
+	pauseBytes  = 4 << 20
+	resumeBytes = 1 << 20
 	// recordOverhead is what a record takes besides its key and value, in bytes.
 	recordOverhead = 250
 	// batchRecords is how many records are aggregated before windows are closed and acknowledgements looked at.
@@ -34,6 +34,7 @@ type partition struct {
 	key      consume.Key
 	stream   *stream
 	services services
+	backlog  *backlog // nil: nobody asks
 	logger   *slog.Logger
 
 	// Of the goroutine alone.
@@ -140,14 +141,21 @@ func (p *partition) start(initial aggregate.State) {
 
 // Deliver queues records, and pauses the fetching where too many wait.
 func (p *partition) Deliver(records []*kgo.Record) {
+	size := 0
+	for _, r := range records {
+		size += recordBytes(r)
+	}
 	p.mu.Lock()
 	p.queue = append(p.queue, records...)
-	for _, r := range records {
-		p.queued += recordBytes(r)
-	}
-	if p.queued > pauseBytes && !p.paused {
+	p.queued += size
+	switch {
+	case p.paused:
+	case p.queued > pauseBytes:
 		p.paused = true
+		p.backlog.add(size - p.queued)
 		p.services.pause(p.key, true) // under the lock, so that it does not come after the resumption
+	default:
+		p.backlog.add(size)
 	}
 	p.mu.Unlock()
 	p.notify()
@@ -175,6 +183,12 @@ func (p *partition) Stop() {
 	for b := range p.batches { // what was submitted meanwhile
 		b.Cancel()
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.paused {
+		p.backlog.add(-p.queued)
+	}
+	p.queue, p.queued = nil, 0
 }
 
 // Drain ends the reading, waits for what is being written and offers a last state for committing. It returns when that is done or the context ends.
@@ -336,14 +350,20 @@ func (p *partition) take() (records []*kgo.Record, drain bool) {
 	}
 	records = p.queue[:n:n]
 	p.queue = p.queue[n:]
+	size := 0
 	for _, r := range records {
-		p.queued -= recordBytes(r)
+		size += recordBytes(r)
 	}
+	p.queued -= size
 	if len(p.queue) == 0 {
-		p.queue, p.queued = nil, 0
+		p.queue = nil
 	}
-	if p.paused && p.queued < resumeBytes {
+	switch {
+	case !p.paused:
+		p.backlog.add(-size)
+	case p.queued < resumeBytes:
 		p.paused = false
+		p.backlog.add(p.queued)
 		p.services.pause(p.key, false)
 	}
 	return records, p.drain

@@ -37,6 +37,7 @@ type pipeline struct {
 	kafkaClient *kgo.Client
 	writer      *write.Writer
 	letters     *deadLetters
+	backlog     backlog
 	catalog     *catalog
 	logger      *slog.Logger
 	owner       string
@@ -89,7 +90,7 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 	if len(topics) == 0 {
 		return nil, errors.New("no stream is configured: add one under streams")
 	}
-	pl.group, err = consume.NewGroup(consume.Options{Kafka: cfg.Kafka, Topics: topics, Open: pl.open, Counted: counted, Refuse: pl.refuse, Forget: pl.forget, Logger: logger})
+	pl.group, err = consume.NewGroup(consume.Options{Kafka: cfg.Kafka, Topics: topics, Open: pl.open, Counted: counted, Refuse: pl.refuse, Forget: pl.forget, Room: pl.backlog.await, Logger: logger})
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +168,7 @@ func (pl *pipeline) open(a consume.Assignment) (consume.Processor, int64, error)
 	s := pl.topics[a.Topic]
 	key := consume.Key{Topic: a.Topic, Partition: a.Number}
 	p := &partition{
-		id: a.Partition, key: key, stream: s, services: pl, memory: pl.group.Reading(), logger: pl.logger.With("partition", a.String(), "stream", s.Name),
+		id: a.Partition, key: key, stream: s, services: pl, backlog: &pl.backlog, memory: pl.group.Reading(), logger: pl.logger.With("partition", a.String(), "stream", s.Name),
 		newEvent: time.Now(), held: time.Now(), wake: make(chan struct{}, 1), batches: map[*write.Batch]struct{}{},
 	}
 	initial, err := p.resume(a)

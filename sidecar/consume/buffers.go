@@ -13,7 +13,7 @@ const (
 	minBuffer = 64 << 10
 	maxPooled = 16 << 20
 	// maxFree bounds the memory that waits to be used again.
-	maxFree = 32 << 20
+	maxFree = 16 << 20
 )
 
 // buffers are the memory that record batches are decompressed into, used again and again: fetching makes more of it than anything else. Who has read the

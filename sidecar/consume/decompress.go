@@ -15,6 +15,9 @@ import (
 // maxBatchBytes is the largest size that a record batch may have when it is decompressed.
 const maxBatchBytes = 1 << 30
 
+// minRatio is how much a batch is taken to grow at least.
+const minRatio = 4
+
 // decompressor decompresses record batches of lz4 and zstd into memory that is used again. The Kafka client has its own way for the other codecs, and for
 // what is unusual.
 type decompressor struct {
@@ -39,10 +42,8 @@ func (d *decompressor) Decompress(src []byte, codec kgo.CompressionCodecType) ([
 	default:
 		return d.others.Decompress(src, codec)
 	}
-	dst := d.buffers.get(len(src) * int(max(d.ratio.Load(), 4)))
-	batch, err := decode(dst, src)
+	batch, err := decode(d.buffers.get(len(src)*int(max(d.ratio.Load(), minRatio))), src)
 	if err != nil {
-		d.buffers.put(dst)
 		return d.others.Decompress(src, codec) // which knows more forms, or a better error
 	}
 	d.ratio.Store(int64(len(batch)/max(len(src), 1) + 1))
@@ -129,24 +130,32 @@ func (d *decompressor) lz4Frame(dst, src []byte) ([]byte, error) {
 
 // lz4Block appends a block's content, of at most the given size.
 func (d *decompressor) lz4Block(dst, block []byte, stored, linked bool, largest int) ([]byte, error) {
-	if len(dst)+largest > maxBatchBytes {
-		return nil, errUnusualFrame
-	}
-	if cap(dst)-len(dst) < largest {
-		larger := append(d.buffers.get(max(2*cap(dst), len(dst)+largest)), dst...)
-		d.buffers.put(dst)
-		dst = larger
-	}
 	if stored {
-		return append(dst, block...), nil
+		return append(d.room(dst, len(block)), block...), nil
 	}
-	var before []byte
-	if linked {
-		before = dst[max(0, len(dst)-lz4Window):]
+	for guess := min(len(block)*2, largest); ; guess = min(guess*2, largest) {
+		dst = d.room(dst, guess)
+		var before []byte
+		if linked {
+			before = dst[max(0, len(dst)-lz4Window):]
+		}
+		n, err := lz4.UncompressBlockWithDict(block, dst[len(dst):min(cap(dst), len(dst)+largest)], before)
+		switch {
+		case err == nil:
+			return dst[:len(dst)+n], nil
+		case cap(dst)-len(dst) >= largest || len(dst) > maxBatchBytes:
+			return nil, fmt.Errorf("decompress an lz4 block: %w", err)
+		}
+		guess = max(guess, cap(dst)-len(dst)) // it was too small
 	}
-	n, err := lz4.UncompressBlockWithDict(block, dst[len(dst):len(dst)+largest], before)
-	if err != nil {
-		return nil, fmt.Errorf("decompress an lz4 block: %w", err)
+}
+
+// room gives the same bytes with room for n more.
+func (d *decompressor) room(dst []byte, n int) []byte {
+	if cap(dst)-len(dst) >= n {
+		return dst
 	}
-	return dst[:len(dst)+n], nil
+	larger := append(d.buffers.get(len(dst)+n), dst...)
+	d.buffers.put(dst)
+	return larger
 }

@@ -21,9 +21,9 @@ import (
 
 const (
 	// pollRecords bounds how many records one poll takes out of the client's buffers.
-	pollRecords = 10_000
+	pollRecords = 5_000
 	// A well compressed topic inflates to many times what is fetched.
-	fetchBytes          = 4 << 20
+	fetchBytes          = 2 << 20
 	fetchPartitionBytes = 256 << 10
 	// adminTimeout bounds a request that is not a fetch.
 	adminTimeout = 15 * time.Second
@@ -75,6 +75,8 @@ type Options struct {
 	// Refuse is told of partitions that Open did not begin, and Forget when such a partition is given up.
 	Refuse func(rollup.Partition, error)
 	Forget func(Key)
+	// Room returns when more records can be taken; nil: always.
+	Room   func(context.Context)
 	Logger *slog.Logger
 }
 
@@ -207,6 +209,9 @@ func (g *Group) Run(ctx context.Context) error {
 		g.seek() // while the group cannot divide the partitions anew
 		g.dispatch(ctx, fetches)
 		g.client.AllowRebalance()
+		if g.opts.Room != nil {
+			g.opts.Room(ctx)
+		}
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
