@@ -71,7 +71,7 @@ type benchmarkRow struct {
 func newBenchmarkReport(ctx context.Context, o *benchmarkOptions, events generate.Options) *benchmarkReport {
 	servers := "in-process"
 	if o.config != "" {
-		servers = o.config
+		servers = "configured"
 	}
 	r := &benchmarkReport{
 		Version: version(),
@@ -168,9 +168,9 @@ func wholeTable(r *benchmarkReport) string {
 	for i := range w.Rows {
 		lines = append(lines, w.Rows[i].cells())
 	}
-	return columns("whole path, "+e.Servers+" servers", lines) + fmt.Sprintf(
-		"%s events in %d partitions, %s to %.0f %% of %s; every grouping of the %s documents holds all of them\npeak resident memory %s, %.1f s CPU from the start to the exit\n",
-		grouped(w.Events), e.Partitions, e.Compression, 100*w.CompressionRatio, humanize.Bytes(uint64(w.Bytes)), grouped(w.Documents),
+	return columns("whole path", lines) + fmt.Sprintf(
+		"%s servers: %s events in %d partitions, %s to %.0f %% of %s\nevery grouping of the %s documents holds all of them; peak resident memory %s, %.1f s CPU from the start to the exit\n",
+		e.Servers, grouped(w.Events), e.Partitions, e.Compression, 100*w.CompressionRatio, humanize.Bytes(uint64(w.Bytes)), grouped(w.Documents),
 		humanize.IBytes(uint64(w.PeakBytes)), w.CPUSeconds)
 }
 
