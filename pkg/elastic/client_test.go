@@ -368,6 +368,9 @@ func TestNamesThatWouldBeAnotherPathAreRefused(t *testing.T) {
 		if err := client.DeleteIndex(t.Context(), name); err == nil {
 			t.Errorf("delete %q was sent", name)
 		}
+		if err := client.DeleteIndexTemplate(t.Context(), name); err == nil {
+			t.Errorf("delete template %q was sent", name)
+		}
 		if _, err := client.Search(t.Context(), elastic.SearchRequest{Indices: []string{name}, Body: json.RawMessage(`{}`)}); err == nil {
 			t.Errorf("search of %q was sent", name)
 		}
@@ -375,6 +378,9 @@ func TestNamesThatWouldBeAnotherPathAreRefused(t *testing.T) {
 	for _, pattern := range []string{"*", "a*"} {
 		if err := client.DeleteIndex(t.Context(), pattern); err == nil || !strings.Contains(err.Error(), "pattern") {
 			t.Errorf("delete %q: %v, want a refusal", pattern, err)
+		}
+		if err := client.DeleteIndexTemplate(t.Context(), pattern); err == nil || !strings.Contains(err.Error(), "pattern") {
+			t.Errorf("delete template %q: %v, want a refusal", pattern, err)
 		}
 	}
 	if _, err := client.Search(t.Context(), elastic.SearchRequest{Body: json.RawMessage(`{}`)}); err == nil {

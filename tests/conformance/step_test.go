@@ -112,6 +112,9 @@ var calls = map[string]call{
 	"delete": func(t *testing.T, s *session, words []string, _ []byte) ([]string, error) {
 		return nil, s.client.DeleteIndex(t.Context(), words[0])
 	},
+	"untemplate": func(t *testing.T, s *session, words []string, _ []byte) ([]string, error) {
+		return nil, s.client.DeleteIndexTemplate(t.Context(), words[0])
+	},
 	"bulk":      runBulk,
 	"search":    runSearch,
 	"msearch":   runMultiSearch,
