@@ -42,6 +42,7 @@ func holdEvents(o generate.Options, bytes int) (*heldEvents, error) {
 	if perWindow := int64(benchmarkWindow / time.Second); o.Rate*perWindow < int64(o.Hosts*o.Paths*eventsPerKey) {
 		o.Rate = int64(o.Hosts*o.Paths*eventsPerKey) / perWindow
 	}
+	o.Start = time.UnixMilli(stageOrigin)
 	source, err := generate.NewFilebeat(o)
 	if err != nil {
 		return nil, err
@@ -240,28 +241,13 @@ func engineOnly(p *aggregate.Plan) (func(*heldEvents) error, error) {
 	}, nil
 }
 
-// measureEncoding encodes the documents of one window again and again.
+// measureEncoding encodes the documents of a window again and again.
 func measureEncoding(ctx context.Context, s *benchmarkStream, events generate.Options, atLeast time.Duration) (benchmarkRow, error) {
-	source, err := generate.NewFilebeat(events)
+	windows, err := closedWindows(s, events)
 	if err != nil {
 		return benchmarkRow{}, err
 	}
-	compiled, err := s.compile()
-	if err != nil {
-		return benchmarkRow{}, err
-	}
-	plan, err := compiled.plan()
-	if err != nil {
-		return benchmarkRow{}, err
-	}
-	engine := aggregate.NewEngine(plan, plan.Begin(0, 0, [16]byte{}))
-	for i := range int64(source.Keys()) {
-		if outcome := engine.Add(aggregate.Record{Offset: i, Timestamp: stageOrigin, Value: source.AppendAt(nil, i, stageOrigin)}); outcome.Bad() {
-			return benchmarkRow{}, errors.New(outcome.Reason)
-		}
-	}
-	windows, _ := engine.Seal(aggregate.Never)
-	var bytes, documents int
+	bytes, documents := 0, 0
 	work := func() (int64, error) {
 		bytes, documents = 0, 0
 		for _, w := range windows {
@@ -273,12 +259,35 @@ func measureEncoding(ctx context.Context, s *benchmarkStream, events generate.Op
 		}
 		return int64(documents), nil
 	}
-	m := meter{name: "encode documents", unit: "document", time: atLeast, whole: 1}
 	if _, err := work(); err != nil {
 		return benchmarkRow{}, err
 	}
-	m.bytes = bytes / documents
+	m := meter{name: "encode documents", unit: "document", bytes: bytes / documents, time: atLeast, whole: 1}
 	return m.run(ctx, work, func() {})
+}
+
+// closedWindows are a window of each rollup with every key in it.
+func closedWindows(s *benchmarkStream, events generate.Options) ([]*aggregate.Window, error) {
+	source, err := generate.NewFilebeat(events)
+	if err != nil {
+		return nil, err
+	}
+	compiled, err := s.compile()
+	if err != nil {
+		return nil, err
+	}
+	plan, err := compiled.plan()
+	if err != nil {
+		return nil, err
+	}
+	engine := aggregate.NewEngine(plan, plan.Begin(0, 0, [16]byte{}))
+	for i := range int64(source.Keys()) {
+		if outcome := engine.Add(aggregate.Record{Offset: i, Timestamp: stageOrigin, Value: source.AppendAt(nil, i, stageOrigin)}); outcome.Bad() {
+			return nil, errors.New(outcome.Reason)
+		}
+	}
+	windows, _ := engine.Seal(aggregate.Never)
+	return windows, nil
 }
 
 // encodeWindow makes the bulk request of a window's documents, in pieces as large as the writer's.

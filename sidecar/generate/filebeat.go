@@ -68,7 +68,7 @@ type host struct {
 
 // NewFilebeat checks the options.
 func NewFilebeat(o Options) (*Filebeat, error) {
-	o.setDefaults()
+	o = o.Defaults()
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -94,7 +94,8 @@ func NewFilebeat(o Options) (*Filebeat, error) {
 	return nil, fmt.Errorf("%d additional fields do not fit into events of %d bytes", o.Fields, o.Bytes)
 }
 
-func (o *Options) setDefaults() {
+// Defaults gives the options with those that are zero filled in.
+func (o Options) Defaults() Options {
 	for _, d := range []struct {
 		value *int
 		to    int
@@ -109,6 +110,7 @@ func (o *Options) setDefaults() {
 	if o.Start.IsZero() {
 		o.Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	}
+	return o
 }
 
 func (o *Options) check() error {
@@ -131,6 +133,9 @@ func (o *Options) check() error {
 
 // Keys is how many pairs of host and path there are. Every so many events in a row, counted from event 0, have each pair once.
 func (f *Filebeat) Keys() int { return int(f.keys) }
+
+// Bytes is the length of each event.
+func (f *Filebeat) Bytes() int { return f.options.Bytes }
 
 // Time is the time of event i in milliseconds since 1970.
 func (f *Filebeat) Time(i int64) int64 {
