@@ -47,8 +47,8 @@ func Chaos(ctx context.Context) error {
 	return build.Chaos(ctx, os.Stdout)
 }
 
-// Bench runs the benchmarks.
-func Bench() error { return sh.RunV("go", "test", "-run", "^$", "-bench", ".", "-benchmem", "./...") }
+// Bench runs the benchmarks: those whose names match TIDEMARK_BENCH, TIDEMARK_BENCH_COUNT times, in the form that benchstat reads.
+func Bench(ctx context.Context) error { return build.Bench(ctx, os.Stdout) }
 
 // Demo shows the whole of Tidemark at work, without any server.
 func Demo() error { return sh.RunV("go", "run", "./sidecar", "demo") }

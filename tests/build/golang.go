@@ -140,3 +140,10 @@ func Chaos(ctx context.Context, out io.Writer) error {
 		return execute(ctx, out, environment, "go", "test", "-count=1", "-v", "-timeout", "0", "-run", "^TestChaos", "./tests/chaos")
 	}}})
 }
+
+// Bench runs the Go benchmarks, those of one package after those of another. TIDEMARK_BENCH is a regular expression of their names, TIDEMARK_BENCH_COUNT
+// how often each runs. Nothing but what go test prints is written to out, so that benchstat can read it.
+func Bench(ctx context.Context, out io.Writer) error {
+	pattern, count := cmp.Or(os.Getenv("TIDEMARK_BENCH"), "."), cmp.Or(os.Getenv("TIDEMARK_BENCH_COUNT"), "1")
+	return execute(ctx, out, nil, "go", "test", "-run", "^$", "-bench", pattern, "-benchmem", "-count", count, "-timeout", "0", "./...")
+}
