@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 
 // benchmarkOptions are the flags of `tidemark bench`.
 type benchmarkOptions struct {
-	config, only, format string
+	config, only, format, profiles string
 
 	events             int64
 	eventBytes         int
@@ -68,7 +69,8 @@ const benchmarkExamples = `  tidemark bench
   tidemark bench --only stages --event-bytes 2000
   tidemark bench --only whole --keys 100000 --partitions 64 --events 10000000
   tidemark bench --only whole --config tidemark.yaml --compression zstd
-  tidemark bench --only freshness --rate 50000 --duration 1m --format json`
+  tidemark bench --only freshness --rate 50000 --duration 1m --format json
+  tidemark bench --only whole --profiles . && go tool pprof -top whole.pprof`
 
 func newBenchCommand(logging *logOptions) *cobra.Command {
 	var o benchmarkOptions
@@ -93,6 +95,7 @@ func newBenchCommand(logging *logOptions) *cobra.Command {
 	f.StringVarP(&o.config, "config", "c", "", "a configuration file whose Kafka and Elasticsearch are used (default: in-process ones)")
 	f.StringVar(&o.only, "only", "", "one part alone: stages, whole or freshness (default: all)")
 	f.StringVar(&o.format, "format", "table", "how results are printed: table or json")
+	f.StringVar(&o.profiles, "profiles", "", "a folder for CPU profiles, one of each part (default: none)")
 	f.Int64Var(&o.events, "events", 2_000_000, "how many events go the whole path")
 	f.IntVar(&o.eventBytes, "event-bytes", 900, "the size of an event, 200 to 65536 bytes")
 	f.IntVar(&o.hosts, "hosts", 20, "how many hosts write events")
@@ -215,6 +218,14 @@ type benchmark struct {
 	limits  stageLimits
 	notes   *progressNotes
 	report  *benchmarkReport
+}
+
+// profile is the file for the profile of a part, or empty.
+func (b *benchmark) profile(part string) string {
+	if b.options.profiles == "" {
+		return ""
+	}
+	return filepath.Join(b.options.profiles, part+".pprof")
 }
 
 // progressNotes tells what goes on.

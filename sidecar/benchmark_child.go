@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"time"
@@ -19,10 +20,15 @@ import (
 
 // newBenchSidecarCommand runs `tidemark run` until its input ends: so it ends with the process that started it, whatever happens to that one.
 func newBenchSidecarCommand() *cobra.Command {
-	var path string
+	var path, profile string
 	c := &cobra.Command{
 		Use: "sidecar", Hidden: true, Short: "Run the sidecar of a benchmark", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			stop, err := startProfile(profile)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, stop()) }()
 			ctx, cancel := context.WithCancel(context.WithoutCancel(c.Context())) // Ctrl-C in a terminal reaches every process
 			defer cancel()
 			go func() { // until the input ends, which is when this process does
@@ -36,7 +42,26 @@ func newBenchSidecarCommand() *cobra.Command {
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().StringVar(&profile, "profile", "", "the file for a CPU profile (default: none)")
 	return c
+}
+
+// startProfile writes a CPU profile of this process to a file until stop is called. Without a name it does nothing.
+func startProfile(path string) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("write a CPU profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("write a CPU profile: %w", err), file.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return file.Close()
+	}, nil
 }
 
 // childProcess is another process of this executable. It ends when its input does.

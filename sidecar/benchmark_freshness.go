@@ -41,7 +41,7 @@ const (
 func (b *benchmark) freshness(ctx context.Context) (err error) {
 	s := benchmarkStream{window: freshnessWindow, lateness: freshnessLateness, rollups: b.options.rollups, maxKeys: b.events.Hosts * b.events.Paths}
 	count := int64(b.options.duration.Seconds() * float64(b.options.rate))
-	r, err := b.openRun(ctx, s, feedOrder{Events: b.events, Count: count, PerSecond: b.options.rate})
+	r, err := b.openRun(ctx, partFreshness, s, feedOrder{Events: b.events, Count: count, PerSecond: b.options.rate})
 	defer func() { err = errors.Join(err, r.close(ctx)) }()
 	if err != nil {
 		return err

@@ -32,6 +32,7 @@ type benchmarkRun struct {
 	stream  benchmarkStream
 	servers *config.Config // nil: in-process ones
 	folder  string
+	profile string // the file for a profile of the sidecar; empty for none
 	notes   *progressNotes
 
 	feed          *childProcess
@@ -47,9 +48,9 @@ type benchmarkRun struct {
 }
 
 // openRun starts the process that feeds the run, and waits until the servers and the topic are there. The caller closes the run, after an error too.
-func (b *benchmark) openRun(ctx context.Context, s benchmarkStream, order feedOrder) (*benchmarkRun, error) {
+func (b *benchmark) openRun(ctx context.Context, part string, s benchmarkStream, order feedOrder) (*benchmarkRun, error) {
 	r := &benchmarkRun{
-		name: "tidemark-bench-" + strconv.FormatUint(rand.Uint64N(1<<40), 36), stream: s, servers: b.servers, notes: b.notes, changed: make(chan struct{}, 1),
+		name: "tidemark-bench-" + strconv.FormatUint(rand.Uint64N(1<<40), 36), stream: s, servers: b.servers, profile: b.profile(part), notes: b.notes, changed: make(chan struct{}, 1),
 	}
 	r.stream.topic = r.name
 	order.Config, order.Topic, order.Partitions, order.Compression = b.options.config, r.name, int32(b.options.partitions), b.options.compression
@@ -135,7 +136,7 @@ func (r *benchmarkRun) startSidecar(ctx context.Context) error {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	if r.sidecar, err = startChild(ctx, "tidemark run", r.passwords(), func([]byte) {}, "bench", "sidecar", "--config", path); err != nil {
+	if r.sidecar, err = startChild(ctx, "tidemark run", r.passwords(), func([]byte) {}, "bench", "sidecar", "--config", path, "--profile", r.profile); err != nil {
 		return err
 	}
 	for {

@@ -97,7 +97,12 @@ type stage struct {
 }
 
 // stages measures the work on events without Kafka and Elasticsearch.
-func (b *benchmark) stages(ctx context.Context) error {
+func (b *benchmark) stages(ctx context.Context) (err error) {
+	stop, err := startProfile(b.profile(partStages))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	plain := benchmarkStream{topic: "bench", window: benchmarkWindow, lateness: benchmarkLateness, rollups: b.options.rollups, maxKeys: b.events.Hosts * b.events.Paths}
 	cleaned := plain
 	cleaned.clean = true
@@ -117,7 +122,6 @@ func (b *benchmark) stages(ctx context.Context) error {
 			if s.keys > 0 {
 				events.Hosts, events.Paths = divide(s.keys)
 			}
-			var err error
 			if h, err = holdEvents(events, b.limits.bytes); err != nil {
 				return err
 			}

@@ -34,7 +34,8 @@ func runBench(t *testing.T, arguments string) benchmarkReport {
 }
 
 func TestBenchMeasuresTheWholePath(t *testing.T) {
-	r := runBench(t, "--only whole --events 20000 --hosts 6 --paths 5 --partitions 2 --rollups 2 --event-rate 250 --compression zstd --event-bytes 300")
+	profiles := t.TempDir()
+	r := runBench(t, "--profiles "+profiles+" --only whole --events 20000 --hosts 6 --paths 5 --partitions 2 --rollups 2 --event-rate 250 --compression zstd --event-bytes 300")
 	if e := r.Events; e.Bytes != 300 || e.Keys != 30 || e.Partitions != 2 || e.Rollups != 2 || e.Compression != "zstd" || e.Servers != "in-process" {
 		t.Errorf("events %+v", e)
 	}
@@ -48,6 +49,9 @@ func TestBenchMeasuresTheWholePath(t *testing.T) {
 	// 80 seconds of events in windows of 10 s: 30 keys, 6 hosts, 5 paths and the total in each window, partition and rollup.
 	if least, most := int64(8*42*2*2), int64(9*42*2*2); w.Documents < least || w.Documents > most {
 		t.Errorf("%d documents, want %d to %d", w.Documents, least, most)
+	}
+	if info, err := os.Stat(filepath.Join(profiles, "whole.pprof")); err != nil || info.Size() == 0 {
+		t.Errorf("there is no profile: %v", err)
 	}
 	if row := w.Rows[0]; row.Count != 20_000 || row.CPUMicroseconds <= 0 || row.Unit != "event" {
 		t.Errorf("row %+v", row)

@@ -40,7 +40,7 @@ func (b *benchmark) whole(ctx context.Context) (err error) {
 	events := b.events
 	// All events are of the past, so that none is ahead of the clock.
 	events.Start = time.Now().Add(-time.Duration(float64(b.options.events)/float64(events.Rate)*float64(time.Second)) - time.Minute).Truncate(time.Second)
-	r, err := b.openRun(ctx, s, feedOrder{Events: events, Count: b.options.events})
+	r, err := b.openRun(ctx, partWhole, s, feedOrder{Events: events, Count: b.options.events})
 	closed := false
 	defer func() {
 		if !closed {

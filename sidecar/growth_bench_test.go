@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/tidemark/tidemark/sidecar/aggregate"
@@ -30,6 +31,7 @@ func benchmarkEngines(b *testing.B, s benchmarkStream, engines int, h *heldEvent
 	if err != nil {
 		b.Fatal(err)
 	}
+	before := liveBytes()
 	all := make([]*aggregate.Engine, engines)
 	for i := range all {
 		plan, err := compiled.plan()
@@ -56,11 +58,22 @@ func benchmarkEngines(b *testing.B, s benchmarkStream, engines int, h *heldEvent
 	for range max(len(h.ends), engines*batch*2) {
 		add()
 	}
+	held := liveBytes() - before
 	b.SetBytes(int64(h.Bytes))
 	b.ReportAllocs()
 	for b.Loop() {
 		add()
 	}
+	b.ReportMetric(float64(held)/float64(engines*h.Hosts*h.Paths), "live-B/key")
+}
+
+// liveBytes is what the heap holds.
+func liveBytes() int64 {
+	runtime.GC()
+	runtime.GC() // pools are emptied by the second one
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 func BenchmarkGrowthOfKeys(b *testing.B) {
