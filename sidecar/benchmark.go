@@ -29,6 +29,7 @@ type benchmarkOptions struct {
 	seed               uint64
 
 	partitions  int
+	keyed       bool
 	compression string
 	rollups     int
 
@@ -106,6 +107,7 @@ func newBenchCommand(logging *logOptions) *cobra.Command {
 	f.BoolVar(&o.fixedOrder, "fixed-order", false, "give all events their fields in the same order, which Filebeat does not")
 	f.Uint64Var(&o.seed, "seed", 1, "makes other events")
 	f.IntVar(&o.partitions, "partitions", 4, "how many partitions the topic has, 1 to 1000")
+	f.BoolVar(&o.keyed, "keyed", false, "give records the host as their key, so that each key is in one partition, not in all")
 	f.StringVar(&o.compression, "compression", "lz4", "how the topic is compressed: none, gzip, snappy, lz4 or zstd")
 	f.IntVar(&o.rollups, "rollups", 1, "how many rollups are kept of each event, 1 to 40")
 	f.Int64Var(&o.rate, "rate", 20_000, "how many events a second are produced for the freshness")

@@ -25,9 +25,11 @@ import (
 // feedOrder is what the process that feeds a benchmark is told, on the first line of its input. A second line makes it produce. It ends with its input.
 type feedOrder struct {
 	// Config is the file whose Kafka is used; empty: an in-process Kafka and store.
-	Config      string           `json:"config,omitempty"`
-	Topic       string           `json:"topic"`
-	Partitions  int32            `json:"partitions"`
+	Config     string `json:"config,omitempty"`
+	Topic      string `json:"topic"`
+	Partitions int32  `json:"partitions"`
+	// Keyed gives records the host as their key; without it they go to the partitions in turn.
+	Keyed       bool             `json:"keyed,omitempty"`
 	Compression string           `json:"compression"`
 	Events      generate.Options `json:"events"`
 	Count       int64            `json:"count"`
@@ -133,8 +135,12 @@ func (f *feeder) begin(ctx context.Context) error {
 		}
 	}
 	var err error
+	partitioner := kgo.ManualPartitioner()
+	if f.order.Keyed {
+		partitioner = kgo.StickyKeyPartitioner(nil)
+	}
 	f.client, err = kgo.NewClient(append(opts,
-		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(codecs[f.order.Compression]), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(codecs[f.order.Compression]), kgo.RecordPartitioner(partitioner),
 		kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(100_000), kgo.MaxBufferedBytes(128<<20), kgo.WithHooks(&f.volume),
 	)...)
 	if err != nil {
@@ -221,7 +227,12 @@ func (f *feeder) produce(ctx context.Context) error {
 			}
 			start := len(arena)
 			arena = source.AppendAt(arena, i, at)
-			f.send(ctx, arena[start:len(arena):len(arena)], int32(i%int64(f.order.Partitions)))
+			r := &kgo.Record{Topic: f.order.Topic, Partition: int32(i % int64(f.order.Partitions)), Value: arena[start:len(arena):len(arena)]}
+			if f.order.Keyed {
+				host, _ := source.Key(i)
+				r.Key = []byte(host)
+			}
+			f.client.Produce(ctx, r, f.acknowledge)
 			if f.answer.First == 0 {
 				f.answer.First = at
 			}
@@ -240,16 +251,15 @@ func (f *feeder) produce(ctx context.Context) error {
 	return f.tell(true)
 }
 
-func (f *feeder) send(ctx context.Context, value []byte, partition int32) {
-	f.client.Produce(ctx, &kgo.Record{Topic: f.order.Topic, Partition: partition, Value: value}, func(_ *kgo.Record, err error) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if err == nil {
-			f.produced++
-		} else if f.failure == nil {
-			f.failure = err
-		}
-	})
+// acknowledge counts what Kafka has taken.
+func (f *feeder) acknowledge(_ *kgo.Record, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err == nil {
+		f.produced++
+	} else if f.failure == nil {
+		f.failure = err
+	}
 }
 
 // tell writes how far the producing has come. It fails where an event was not taken.

@@ -50,6 +50,7 @@ type benchmarkEvents struct {
 	Seed        uint64  `json:"seed"`
 	Rollups     int     `json:"rollups"`
 	Partitions  int     `json:"partitions"`
+	Keyed       bool    `json:"keyed"`
 	Compression string  `json:"compression"`
 	Servers     string  `json:"servers"`
 }
@@ -78,7 +79,7 @@ func newBenchmarkReport(ctx context.Context, o *benchmarkOptions, events generat
 		Machine: benchmarkMachine{CPU: runtime.GOARCH, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version()},
 		Events: benchmarkEvents{
 			Bytes: events.Bytes, Hosts: events.Hosts, Paths: events.Paths, Keys: events.Hosts * events.Paths, ANSI: events.ANSI, FixedOrder: events.FixedOrder,
-			EventRate: events.Rate, Seed: events.Seed, Rollups: o.rollups, Partitions: o.partitions, Compression: o.compression, Servers: servers,
+			EventRate: events.Rate, Seed: events.Seed, Rollups: o.rollups, Partitions: o.partitions, Keyed: o.keyed, Compression: o.compression, Servers: servers,
 		},
 	}
 	if infos, err := cpu.InfoWithContext(ctx); err == nil && len(infos) > 0 {

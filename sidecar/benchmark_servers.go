@@ -53,7 +53,8 @@ func (b *benchmark) openRun(ctx context.Context, part string, s benchmarkStream,
 		name: "tidemark-bench-" + strconv.FormatUint(rand.Uint64N(1<<40), 36), stream: s, servers: b.servers, profile: b.profile(part), notes: b.notes, changed: make(chan struct{}, 1),
 	}
 	r.stream.topic = r.name
-	order.Config, order.Topic, order.Partitions, order.Compression = b.options.config, r.name, int32(b.options.partitions), b.options.compression
+	order.Config, order.Topic, order.Compression = b.options.config, r.name, b.options.compression
+	order.Partitions, order.Keyed = int32(b.options.partitions), b.options.keyed
 	text, err := json.Marshal(order)
 	if err != nil {
 		return r, fmt.Errorf("write the order: %w", err)

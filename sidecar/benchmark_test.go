@@ -59,7 +59,7 @@ func TestBenchMeasuresTheWholePath(t *testing.T) {
 }
 
 func TestBenchMeasuresTheFreshness(t *testing.T) {
-	r := runBench(t, "--only freshness --rate 2000 --duration 4s --hosts 3 --paths 2 --partitions 2")
+	r := runBench(t, "--only freshness --keyed --rate 2000 --duration 4s --hosts 3 --paths 2 --partitions 2")
 	f := r.Freshness
 	if f == nil || f.Events != 8_000 || f.Windows < 1 || f.Windows > 4 || f.PeakBytes <= 0 {
 		t.Fatalf("freshness %+v", f)
