@@ -54,7 +54,9 @@ func metrics(t *testing.T) map[string][]string {
 			continue
 		}
 		for _, match := range metricName.FindAllStringSubmatch(read(t, "sidecar/"+filepath.Base(source)), -1) {
-			all[match[1]] = nil
+			if _, known := all[match[1]]; !known { // the benchmark reads some of the others
+				all[match[1]] = nil
+			}
 		}
 	}
 	return all
