@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -84,7 +83,8 @@ func startChild(ctx context.Context, name string, variables []string, line func(
 		return nil, fmt.Errorf("find this executable: %w", err)
 	}
 	// The context's end is no reason to kill it: it has to end in order.
-	p := &childProcess{name: name, cmd: exec.CommandContext(context.WithoutCancel(ctx), executable, arguments...), ended: make(chan struct{})}
+	command := exec.CommandContext(context.WithoutCancel(ctx), executable, arguments...) //nolint:gosec // it is this very program
+	p := &childProcess{name: name, cmd: command, ended: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), variables...)
 	p.cmd.Stderr = &p.said
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
@@ -141,7 +141,7 @@ func (p *childProcess) endedEarly() error {
 
 // peakBytes is the largest resident memory that the process had, or 0 where the system does not tell.
 func (p *childProcess) peakBytes() int64 {
-	text, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(p.cmd.Process.Pid), "status"))
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}

@@ -7,12 +7,12 @@ import (
 	"os"
 	"time"
 
-	"github.com/shirou/gopsutil/v3/process"
+	gopsutil "github.com/shirou/gopsutil/v3/process"
 )
 
 // cpuTime is the user and system time that this process has used.
 func cpuTime() (time.Duration, error) {
-	self, err := process.NewProcess(int32(os.Getpid()))
+	self, err := gopsutil.NewProcess(int32(os.Getpid()))
 	if err != nil {
 		return 0, fmt.Errorf("read the CPU time of this process: %w", err)
 	}

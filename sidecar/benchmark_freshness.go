@@ -102,7 +102,7 @@ func (r *benchmarkRun) watch(ctx context.Context, events int64) (*freshnessResul
 	changed := time.Now()
 	for total < events {
 		windows, err := r.searchable(ctx)
-		if err != nil && !(elastic.Retryable(err) && time.Since(changed) < stalledAfter) { // a new index has no shards at first
+		if err != nil && (!elastic.Retryable(err) || time.Since(changed) > stalledAfter) { // a new index has no shards at first
 			return nil, err
 		}
 		now := time.Now()

@@ -157,7 +157,7 @@ func (r *benchmarkRun) awaitDocuments(ctx context.Context, events int64) (docume
 	found, changed := "", time.Now()
 	for {
 		held, count, err := r.heldEvents(ctx)
-		if err != nil && !(elastic.Retryable(err) && time.Since(changed) < stalledAfter) { // a new index has no shards at first
+		if err != nil && (!elastic.Retryable(err) || time.Since(changed) > stalledAfter) { // a new index has no shards at first
 			return 0, err
 		}
 		complete := len(held) == len(benchmarkGroupings)*r.stream.rollups

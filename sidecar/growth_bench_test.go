@@ -12,11 +12,14 @@ import (
 // The benchmarks of this file show how the cost of an event grows with one thing while all others stay as they are. Time is that of one event, or one
 // document. The windows stay open, so that keys are made once.
 
+// growthBytes is how much of events is read again and again.
+const growthBytes = 16 << 20
+
 // openWindow makes events that are all of one window, and every key at least once.
-func openWindow(b *testing.B, o generate.Options, bytes int) *heldEvents {
+func openWindow(b *testing.B, o generate.Options) *heldEvents {
 	b.Helper()
 	o.Rate = 1 << 32
-	h, err := holdEvents(o, bytes)
+	h, err := holdEvents(o, growthBytes)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -80,21 +83,21 @@ func BenchmarkGrowthOfKeys(b *testing.B) {
 	for _, keys := range []int{100, 1000, 10_000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
 			hosts, paths := divide(keys)
-			h := openWindow(b, generate.Options{Hosts: hosts, Paths: paths, Bytes: 250}, 16<<20) // small ones: all keys have to fit into memory
+			h := openWindow(b, generate.Options{Hosts: hosts, Paths: paths, Bytes: 250}) // small ones: all keys have to fit into memory
 			benchmarkEngines(b, benchmarkStream{maxKeys: keys}, 1, h)
 		})
 	}
 }
 
 func BenchmarkGrowthOfRollups(b *testing.B) {
-	h := openWindow(b, generate.Options{}.Defaults(), 16<<20)
+	h := openWindow(b, generate.Options{}.Defaults())
 	for _, rollups := range []int{1, 2, 5, 10, 20, 40} {
 		b.Run(fmt.Sprintf("rollups=%d", rollups), func(b *testing.B) { benchmarkEngines(b, benchmarkStream{rollups: rollups}, 1, h) })
 	}
 }
 
 func BenchmarkGrowthOfPartitions(b *testing.B) {
-	h := openWindow(b, generate.Options{}.Defaults(), 16<<20)
+	h := openWindow(b, generate.Options{}.Defaults())
 	for _, partitions := range []int{1, 4, 16, 64, 256} {
 		b.Run(fmt.Sprintf("partitions=%d", partitions), func(b *testing.B) { benchmarkEngines(b, benchmarkStream{}, partitions, h) })
 	}
@@ -105,14 +108,14 @@ func BenchmarkGrowthOfEvents(b *testing.B) {
 		b.Run(fmt.Sprintf("bytes=%d", bytes), func(b *testing.B) {
 			o := generate.Options{}.Defaults()
 			o.Bytes = bytes
-			benchmarkEngines(b, benchmarkStream{}, 1, openWindow(b, o, 16<<20))
+			benchmarkEngines(b, benchmarkStream{}, 1, openWindow(b, o))
 		})
 	}
 }
 
 func BenchmarkStreams(b *testing.B) {
 	o := generate.Options{ANSI: 0.1}.Defaults()
-	h := openWindow(b, o, 16<<20)
+	h := openWindow(b, o)
 	for _, clean := range []bool{false, true} {
 		b.Run(fmt.Sprintf("clean=%t", clean), func(b *testing.B) { benchmarkEngines(b, benchmarkStream{clean: clean}, 1, h) })
 	}
