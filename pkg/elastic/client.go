@@ -143,7 +143,7 @@ func (c *Client) fetch(ctx context.Context, request esapi.Request) ([]byte, erro
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, c.maxBytes+1))
 	if err != nil {
-		return nil, c.explain(ctx, fmt.Errorf("read the answer of Elasticsearch: %w", err))
+		return nil, c.explain(ctx, err)
 	}
 	if int64(len(body)) > c.maxBytes {
 		return nil, fmt.Errorf("the answer of Elasticsearch is longer than %d bytes: ask for a shorter time range or fewer groups", c.maxBytes)

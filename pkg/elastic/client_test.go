@@ -164,6 +164,22 @@ func TestConnectionErrorsSayWhereAndWhatToDo(t *testing.T) {
 	}
 }
 
+func TestAnswersThatBreakOffAreConnectionErrors(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, `{"status":`)
+	}))
+	t.Cleanup(server.Close)
+	_, err := newClient(t, elastic.Config{Addresses: []string{server.URL}}).Health(t.Context())
+	var connection *elastic.ConnectionError
+	if !errors.As(err, &connection) || connection.Address != server.URL || !elastic.Retryable(err) {
+		t.Fatalf("error is %v, want a connection's with the address", err)
+	}
+	if text := err.Error(); !strings.Contains(text, "the answer broke off: unexpected EOF") || strings.Contains(text, "https") {
+		t.Errorf("error is %q", text)
+	}
+}
+
 func TestTimeLimitsOfClientAndCallerAreTold(t *testing.T) {
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -80,7 +80,7 @@ func (e *Error) Superseded() bool {
 	return e.Status == http.StatusConflict && e.Type == "version_conflict_engine_exception"
 }
 
-// ConnectionError is a request that got no answer. Whether it was carried out is not known.
+// ConnectionError is a request that got no answer, or only a part of one. Whether it was carried out is not known.
 type ConnectionError struct {
 	Address string // scheme, host and port
 	Err     error
@@ -94,12 +94,16 @@ func (e *ConnectionError) Error() string {
 // Unwrap gives the cause.
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
+// brokenOff is what is said of an answer whose end did not come.
+const brokenOff = "the answer broke off"
+
 func hint(err error) string {
 	text := err.Error()
 	for _, known := range []struct{ in, hint string }{
 		{"certificate", "is the right certificate authority configured, and the name in the address the certificate's?"},
 		{"server gave HTTP response to HTTPS", "should the address begin with http://?"},
 		{"tls: ", "do both sides agree on TLS?"},
+		{brokenOff, "did it end, or does something between cut connections?"},
 		{"no such host", "is the host's name right?"},
 		{"EOF", "does the server expect https://?"},
 		{"connection reset", "is it restarting, or does it expect https://?"},

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -50,11 +51,27 @@ func newTransport(cfg Config) (*http.Transport, error) {
 type addressed struct{ next http.RoundTripper }
 
 func (t addressed) RoundTrip(request *http.Request) (*http.Response, error) {
+	address := request.URL.Scheme + "://" + request.URL.Host
 	response, err := t.next.RoundTrip(request)
 	if err != nil {
-		return nil, &ConnectionError{Address: request.URL.Scheme + "://" + request.URL.Host, Err: err}
+		return nil, &ConnectionError{Address: address, Err: err}
 	}
+	response.Body = addressedBody{response.Body, address}
 	return response, nil
+}
+
+// addressedBody does the same for an answer that breaks off.
+type addressedBody struct {
+	io.ReadCloser
+	address string
+}
+
+func (b addressedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &ConnectionError{Address: b.address, Err: fmt.Errorf("%s: %w", brokenOff, err)}
+	}
+	return n, err
 }
 
 func idleCloser(transport http.RoundTripper) func() {
