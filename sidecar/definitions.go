@@ -10,16 +10,12 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/config"
 )
 
 // definitions are all that each rollup ever had: documents are still written under an earlier one where a partition, or another sidecar, is behind.
 func (c *catalog) definitions(ctx context.Context) (map[string][]rollup.Definition, error) {
-	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
-		return nil, err
-	}
 	sources, err := c.search(ctx, fmt.Sprintf(`{"size":10000,"query":{"term":{"kind":%q}}}`, rollup.KindDefinition))
 	if err != nil {
 		return nil, err
@@ -37,28 +33,20 @@ func (c *catalog) definitions(ctx context.Context) (map[string][]rollup.Definiti
 
 // earlier finds the stream whose definitions have the hashes, for a partition that was last read under them. It waits for Elasticsearch.
 func (c *catalog) earlier(ctx context.Context, hashes []string) (*stream, error) {
-	for {
-		s, err := c.find(ctx, hashes)
-		var connection *elastic.ConnectionError
-		var answer *elastic.Error
-		if err == nil || ctx.Err() != nil || !errors.As(err, &connection) && !errors.As(err, &answer) {
-			return s, err
-		}
-		if !sleep(ctx, retryMax) {
-			return nil, ctx.Err()
-		}
-	}
-}
-
-func (c *catalog) find(ctx context.Context, hashes []string) (*stream, error) {
-	query, err := json.Marshal(map[string]any{"query": map[string]any{"ids": map[string]any{"values": []string{streamID(hashes)}}}})
-	if err != nil {
-		return nil, fmt.Errorf("ask for earlier definitions: %w", err)
-	}
-	sources, err := c.search(ctx, string(query))
+	sources, err := c.insist(ctx, streamQuery(hashes))
 	if err != nil {
 		return nil, err
 	}
+	return c.rebuilt(hashes, sources)
+}
+
+// streamQuery asks for the settings of the stream whose definitions have the hashes.
+func streamQuery(hashes []string) string {
+	return fmt.Sprintf(`{"query":{"ids":{"values":[%q]}}}`, streamID(hashes))
+}
+
+// rebuilt compiles a stream from its settings in the progress index. That it fails does not change by asking again.
+func (c *catalog) rebuilt(hashes []string, sources []json.RawMessage) (*stream, error) {
 	if len(sources) == 0 {
 		return nil, fmt.Errorf("the partition was last read under definitions (%s) that %s does not hold: restore the earlier configuration", strings.Join(hashes, ", "), rollup.ProgressIndex(c.prefix))
 	}

@@ -116,9 +116,6 @@ func formatTime(ms int64) string {
 
 // read gives what the progress index holds.
 func (c *catalog) read(ctx context.Context) (*rollup.Catalog, error) {
-	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
-		return nil, err
-	}
 	sources, err := c.search(ctx, fmt.Sprintf(`{"size":10000,"query":{"terms":{"kind":[%q,%q]}}}`, rollup.KindDefinition, rollup.KindPartition))
 	if err != nil {
 		return nil, err
@@ -126,8 +123,28 @@ func (c *catalog) read(ctx context.Context) (*rollup.Catalog, error) {
 	return rollup.ParseCatalog(sources)
 }
 
+// insist searches the progress index and tries until it gets an answer or the context ends.
+func (c *catalog) insist(ctx context.Context, body string) ([]json.RawMessage, error) {
+	for told := false; ; told = true {
+		sources, err := c.search(ctx, body)
+		if err == nil {
+			return sources, nil
+		}
+		if !told && ctx.Err() == nil {
+			c.logger.Warn("the progress index cannot be read: it is tried again", "error", err)
+		}
+		if !sleep(ctx, retryMax) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// search searches the progress index for everything that was written.
 func (c *catalog) search(ctx context.Context, body string) ([]json.RawMessage, error) {
-	response, err := c.client.Search(ctx, elastic.SearchRequest{Indices: []string{rollup.ProgressIndex(c.prefix)}, Body: json.RawMessage(body)})
+	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
+		return nil, err
+	}
+	response, err := c.client.Search(ctx, elastic.SearchRequest{Indices: []string{rollup.ProgressIndex(c.prefix)}, Body: json.RawMessage(body), Complete: true})
 	if err != nil {
 		return nil, err
 	}

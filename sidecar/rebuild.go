@@ -339,9 +339,6 @@ func (c *catalog) record(ctx context.Context, r replayRecord) error {
 
 // replays are the records of what was rebuilt from a partition's log.
 func (c *catalog) replays(ctx context.Context, id rollup.Partition) ([]replayRecord, error) {
-	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
-		return nil, err
-	}
 	query, err := json.Marshal(map[string]any{"size": 10_000, "query": map[string]any{"bool": map[string]any{"filter": []any{
 		map[string]any{"term": map[string]any{"kind": rollup.KindReplay}},
 		map[string]any{"term": map[string]any{"partition": id.String()}},

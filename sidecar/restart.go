@@ -238,9 +238,6 @@ var errNothingKept = errors.New("the progress index keeps no state of the partit
 
 // keptState is the state of the partition that was committed last, as the progress index keeps it.
 func (c *catalog) keptState(ctx context.Context, id rollup.Partition) (aggregate.State, error) {
-	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
-		return aggregate.State{}, err
-	}
 	query, err := json.Marshal(map[string]any{"query": map[string]any{"bool": map[string]any{"filter": []any{
 		map[string]any{"term": map[string]any{"kind": rollup.KindState}},
 		map[string]any{"term": map[string]any{"partition": id.String()}},

@@ -90,19 +90,11 @@ func (c *catalog) checkNew(ctx context.Context, id rollup.Partition) (lineage, c
 	if err != nil {
 		return 0, 0, fmt.Errorf("ask for the partition's progress: %w", err)
 	}
-	for {
-		err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix))
-		var sources []json.RawMessage
-		if err == nil {
-			sources, err = c.search(ctx, string(query))
-		}
-		if err == nil {
-			return c.lastCommit(id, sources)
-		}
-		if !sleep(ctx, retryMax) {
-			return 0, 0, ctx.Err()
-		}
+	sources, err := c.insist(ctx, string(query))
+	if err != nil {
+		return 0, 0, err
 	}
+	return c.lastCommit(id, sources)
 }
 
 // lastCommit finds the last lineage and commit in a partition's progress documents. It fails where one is of this very partition.
