@@ -262,10 +262,11 @@ func (m *maintenance) choose(names []string) (map[string]bool, error) {
 	return chosen, nil
 }
 
-// choosePartitions leaves the named ones, "topic/3", or all.
-func choosePartitions(all []logPartition, names []string) ([]logPartition, error) {
-	if len(names) == 0 {
-		return all, nil
+// chosenPartitions lists the named partitions, "topic/3", or all.
+func (m *maintenance) chosenPartitions(ctx context.Context, names []string) ([]logPartition, error) {
+	all, err := m.partitions(ctx)
+	if err != nil || len(names) == 0 {
+		return all, err
 	}
 	var chosen []logPartition
 	for _, name := range names {

@@ -112,13 +112,17 @@ func runReplay(ctx context.Context, cfg *config.Config, logger *slog.Logger, o r
 		return err
 	}
 	defer m.Close()
-	all, err := m.partitions(ctx)
+	partitions, err := m.chosenPartitions(ctx, o.partitions)
 	if err != nil {
 		return err
 	}
-	partitions, err := choosePartitions(all, o.partitions)
-	if err != nil {
-		return err
+	if o.resume || o.restart {
+		if err := m.stopped(ctx, o); err != nil {
+			return err
+		}
+		if partitions, err = m.chosenPartitions(ctx, o.partitions); err != nil { // as they are after that
+			return err
+		}
 	}
 	switch {
 	case o.resume:

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/write"
@@ -215,6 +218,71 @@ func TestLostOffsetsAreResumedOrBegunAnew(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestRestartTouchesNothingWhereASidecarJoinsMeanwhile(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	configuration := b.configure()
+	b.produce(0, 600)
+	run := b.start(configuration)
+	b.await(run)
+	run.end()
+	b.deleteGroup(run)
+	out := &syncBuffer{}
+	code := make(chan int, 1)
+	go func() {
+		code <- execute(t.Context(), []string{"replay", "--config", configuration, "--restart"}, out, out)
+	}()
+	run.eventually(func() bool { return strings.Contains(out.String(), "waiting for") }, out.String)
+	run = b.start(configuration)
+	if status := <-code; status != exitFailure || !strings.Contains(out.String(), "has 1 members") || strings.Contains(out.String(), "removed") {
+		t.Errorf("exit status %d:\n%s", status, out)
+	}
+	if n := total(b.documents("total")); n != total(b.truth) {
+		t.Errorf("documents of %d events are left of %d", n, total(b.truth))
+	}
+	run.end()
+}
+
+// TestRestartThatKafkaRefusesSaysWhatIsMissing has a Kafka that takes no commits.
+func TestRestartThatKafkaRefusesSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	_, store := startEmbedded(t)
+	b := newBench(t, cluster.ListenAddrs()[0], store)
+	configuration := b.configure()
+	b.produce(0, 600)
+	run := b.start(configuration)
+	b.await(run)
+	run.end()
+	restart := []string{"replay", "--config", configuration, "--restart", "--from", "2026-01-01T00:00:20Z", "--partition", b.topic + "/0"}
+	for _, test := range []struct {
+		request kmsg.Key
+		err     *kerr.Error
+		missing bool
+	}{
+		{kmsg.DescribeGroups, kerr.GroupAuthorizationFailed, false},
+		{kmsg.OffsetCommit, kerr.UnknownMemberID, true},
+	} {
+		refused := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{test.request}, Err: test.err, Count: -1})
+		code, out := b.command(restart...)
+		missing := strings.Contains(out, "documents of windows from 2026-01-01T00:00:20Z on are removed") && strings.Contains(out, "run the command again")
+		if code != exitFailure || missing != test.missing {
+			t.Errorf("%s: exit status %d:\n%s", test.err.Message, code, out)
+		}
+		refused.Remove()
+	}
+	b.must(restart...)
+	run = b.start(configuration)
+	b.await(run)
+	run.end()
+	b.must("verify", "--config", configuration)
 }
 
 // TestRestartKeepsWhatIsBeforeItsBoundary begins a lineage in the middle.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
@@ -19,22 +20,36 @@ import (
 const removedAtOnce = 2_000
 
 // stopped fails where the group has members: Kafka takes offsets from outside only while it has none. It returns when no sidecar that lost its membership
-// without knowing can be writing any more.
+// without knowing can be writing any more, and none joined meanwhile.
 func (m *maintenance) stopped(ctx context.Context, o replayOptions) error {
-	groups, err := m.admin.DescribeGroups(ctx, m.cfg.Kafka.Group)
-	if err != nil {
-		return fmt.Errorf("describe group %q: %w", m.cfg.Kafka.Group, err)
-	}
-	if n := len(groups[m.cfg.Kafka.Group].Members); n > 0 {
-		return fmt.Errorf("group %q has %d members: stop all its sidecars first, and wait for the session timeout where one was killed", m.cfg.Kafka.Group, n)
-	}
-	if o.dryRun {
-		return nil
+	if err := m.nobodyJoined(ctx); err != nil || o.dryRun {
+		return err
 	}
 	wait := holdOff(m.cfg)
 	_, _ = fmt.Fprintf(m.notes, "waiting for %s, until no sidecar can be writing that was killed or cut off\n", wait)
 	if !sleep(ctx, wait) {
 		return ctx.Err()
+	}
+	return m.nobodyJoined(ctx)
+}
+
+// nobodyJoined fails where the group has members, or where Kafka does not tell.
+func (m *maintenance) nobodyJoined(ctx context.Context) error {
+	name := m.cfg.Kafka.Group
+	groups, err := m.admin.DescribeGroups(ctx, name)
+	if err != nil {
+		return fmt.Errorf("describe group %q: %w", name, err)
+	}
+	group, told := groups[name]
+	switch {
+	case !told:
+		return fmt.Errorf("describe group %q: no broker told", name)
+	case errors.Is(group.Err, kerr.GroupIDNotFound): // nor has it offsets
+		return nil
+	case group.Err != nil:
+		return fmt.Errorf("describe group %q: %w", name, group.Err)
+	case len(group.Members) > 0:
+		return fmt.Errorf("group %q has %d members: stop all its sidecars first, and wait for the session timeout where one was killed", name, len(group.Members))
 	}
 	return nil
 }
@@ -55,9 +70,6 @@ func idlePartitions(partitions []logPartition, o replayOptions) []logPartition {
 
 // resume commits again what the progress index keeps, so that partitions go on where they were.
 func (m *maintenance) resume(ctx context.Context, partitions []logPartition, o replayOptions) error {
-	if err := m.stopped(ctx, o); err != nil {
-		return err
-	}
 	var commits []commitment
 	for _, p := range idlePartitions(partitions, o) {
 		kept, err := m.catalog.keptState(ctx, p.Partition)
@@ -87,9 +99,6 @@ func resumable(s aggregate.State) aggregate.State {
 
 // restart begins a new lineage of partitions: what older ones wrote from the boundary on is removed, and sidecars count it again.
 func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o replayOptions) error {
-	if err := m.stopped(ctx, o); err != nil {
-		return err
-	}
 	definitions, err := m.catalog.definitions(ctx)
 	if err != nil {
 		return err
@@ -102,14 +111,31 @@ func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o 
 		}
 		commits = append(commits, commitment{p, s})
 	}
+	if err := m.nobodyJoined(ctx); err != nil { // all this took its time
+		return err
+	}
+	removed := false
 	for _, c := range commits { // all are known to be possible
 		n, err := m.removeFrom(ctx, c.partition, definitions, c.state, o.dryRun)
+		removed = removed || n > 0 && !o.dryRun
 		if err != nil {
-			return err
+			return unfinished(err, commits, removed)
 		}
 		_, _ = fmt.Fprintf(m.out, "%s: %d documents of earlier lineages, from %s on\n", c.partition.String(), n, boundary(c.state.From))
 	}
-	return m.commit(ctx, commits, o.dryRun)
+	return unfinished(m.commit(ctx, commits, o.dryRun), commits, removed)
+}
+
+// unfinished says of a restart that failed which documents it has removed without the sidecars counting them again.
+func unfinished(err error, commits []commitment, removed bool) error {
+	if err == nil || !removed {
+		return err
+	}
+	from := commits[0].state.From
+	for _, c := range commits {
+		from = min(from, c.state.From)
+	}
+	return fmt.Errorf("%w; documents of windows from %s on are removed and nothing counts them again yet: keep the sidecars stopped and run the command again", err, boundary(from))
 }
 
 func boundary(from int64) string {

@@ -55,11 +55,7 @@ func runVerify(ctx context.Context, cfg *config.Config, logger *slog.Logger, rol
 	if err != nil {
 		return err
 	}
-	all, err := m.partitions(ctx)
-	if err != nil {
-		return err
-	}
-	partitions, err := choosePartitions(all, names)
+	partitions, err := m.chosenPartitions(ctx, names)
 	if err != nil {
 		return err
 	}
