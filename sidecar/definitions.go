@@ -33,7 +33,11 @@ func (c *catalog) definitions(ctx context.Context) (map[string][]rollup.Definiti
 
 // earlier finds the stream whose definitions have the hashes, for a partition that was last read under them. It waits for Elasticsearch.
 func (c *catalog) earlier(ctx context.Context, hashes []string) (*stream, error) {
-	sources, err := c.insist(ctx, streamQuery(hashes))
+	var sources []json.RawMessage
+	err := c.insist(ctx, func() (err error) {
+		sources, err = c.search(ctx, streamQuery(hashes))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/config"
@@ -71,10 +72,55 @@ func TestProgressOfATopicMadeAnewComesAfterTheOldOnes(t *testing.T) {
 		{name: "this topic", docs: []json.RawMessage{doc(1, 0, 7), doc(2, 0, 1)}, err: "tidemark replay --resume"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			lineage, commit, err := c.lastCommit(id, test.docs)
-			if lineage != test.lineage || commit != test.commit || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
-				t.Errorf("lineage %d, commit %d, error %v", lineage, commit, err)
+			before, err := c.lastCommit(id, test.docs)
+			if before.lineage != test.lineage || before.commit != test.commit || before.any != (test.commit > 0) || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%+v, error %v", before, err)
 			}
 		})
+	}
+}
+
+// TestEarlierTopicIsKnownToAllPartitions has one that had fewer partitions, what is kept of which is replaced one after the other.
+func TestEarlierTopicIsKnownToAllPartitions(t *testing.T) {
+	_, store := startEmbedded(t)
+	client, err := elastic.New(elastic.Config{Addresses: []string{store}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	c := newCatalog(client, "p", nil, nil, slog.New(slog.DiscardHandler))
+	body, err := rollup.ProgressIndexBody()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.CreateIndex(t.Context(), rollup.ProgressIndex("p"), body); err != nil {
+		t.Fatal(err)
+	}
+	keep := func(id rollup.Partition, commit int64) {
+		t.Helper()
+		s := rollup.PartitionState{Kind: rollup.KindState, Partition: id.String(), TopicID: encodeTopicID(id.TopicID), Commit: commit}
+		if err := c.tell(t.Context(), nil, []rollup.PartitionState{s}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(id rollup.Partition, want earlierTopics) {
+		t.Helper()
+		if got, err := c.checkNew(t.Context(), id); err != nil || got != want {
+			t.Errorf("of %s: %+v, %v, want %+v", id, got, err, want)
+		}
+	}
+	of := func(topic byte, number int32) rollup.Partition {
+		return rollup.Partition{Topic: "t", TopicID: [16]byte{topic}, Number: number}
+	}
+	keep(rollup.Partition{Topic: "t2", TopicID: [16]byte{9}}, 5)
+	check(of(1, 0), earlierTopics{})
+	keep(of(1, 0), 7)
+	check(of(1, 1), earlierTopics{})
+	check(of(2, 1), earlierTopics{any: true})
+	check(of(2, 0), earlierTopics{any: true, commit: 7})
+	keep(of(2, 0), 8)
+	check(of(2, 2), earlierTopics{any: true})
+	if _, err := c.checkNew(t.Context(), of(2, 0)); err == nil || !strings.Contains(err.Error(), "--resume") {
+		t.Errorf("of a partition that was read: %v", err)
 	}
 }

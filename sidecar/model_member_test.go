@@ -330,12 +330,14 @@ func (m *member) earlier(ctx context.Context, hashes []string) (*stream, error) 
 	return nil, fmt.Errorf("no stream has the definitions %v", hashes)
 }
 
-func (m *member) checkNew(_ context.Context, id rollup.Partition) (lineage, commit int64, err error) {
+func (m *member) checkNew(_ context.Context, id rollup.Partition) (earlierTopics, error) {
 	if _, told := m.world.kept(int(id.Number)); told {
-		return 0, 0, errors.New("the group has no offset for the partition, but its rollups are kept")
+		return earlierTopics{}, errors.New("the group has no offset for the partition, but its rollups are kept")
 	}
-	return 0, 0, nil
+	return earlierTopics{}, nil
 }
+
+func (m *member) readFrom(*partition, int64) {}
 
 func (m *member) gone(*partition) {}
 

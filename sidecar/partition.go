@@ -51,6 +51,10 @@ type partition struct {
 	switchAt int64           // where the log goes over from active to stream
 	newFrom  int64           // from where on no earlier owner has read
 	newKnown bool            // and whether that is known
+	// undecided is whether a partition that nobody has read begins at kafka.start or where its log does, at logStart, only as earlier topics of its name tell.
+	undecided bool
+	logStart  int64
+	readsFrom int64 // what the client hands out before is left out
 
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -117,8 +121,10 @@ type services interface {
 	groupName() string
 	// earlier finds the stream whose definitions have the hashes.
 	earlier(ctx context.Context, hashes []string) (*stream, error)
-	// checkNew fails where rollups of the partition are kept already, and tells of an earlier topic of the same name which lineage and commit were its last.
-	checkNew(ctx context.Context, id rollup.Partition) (lineage, commit int64, err error)
+	// checkNew fails where rollups of the partition are kept already, and tells of earlier topics of the same name.
+	checkNew(ctx context.Context, id rollup.Partition) (earlierTopics, error)
+	// readFrom tells where a partition is to be read from that was undecided.
+	readFrom(p *partition, offset int64)
 	gone(p *partition)
 }
 
@@ -382,6 +388,9 @@ func beforeOffset(records []*kgo.Record, offset int64) int {
 func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error {
 	for _, r := range records {
 		p.memory.Next(r.Value)
+		if r.Offset < p.readsFrom {
+			continue
+		}
 		if next := p.engine.Position(); r.Offset < next {
 			return fmt.Errorf("kafka handed out offset %d where %d comes next: the log has lost records that were read, or was restored from an older copy; %s", r.Offset, next, howToBeginAnew)
 		}

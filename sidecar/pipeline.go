@@ -180,6 +180,9 @@ func (pl *pipeline) open(a consume.Assignment) (consume.Processor, int64, error)
 	delete(pl.refused, key)
 	pl.mu.Unlock()
 	p.start(initial)
+	if p.undecided {
+		return p, consume.Undecided, nil
+	}
 	return p, initial.Offset, nil
 }
 
@@ -237,9 +240,11 @@ func (pl *pipeline) prefix() string { return pl.cfg.Elasticsearch.IndexPrefix }
 
 func (pl *pipeline) groupName() string { return pl.cfg.Kafka.Group }
 
-func (pl *pipeline) checkNew(ctx context.Context, id rollup.Partition) (lineage, commit int64, err error) {
+func (pl *pipeline) checkNew(ctx context.Context, id rollup.Partition) (earlierTopics, error) {
 	return pl.catalog.checkNew(ctx, id)
 }
+
+func (pl *pipeline) readFrom(p *partition, offset int64) { pl.group.ReadFrom(p.key, p, offset) }
 
 func (pl *pipeline) earlier(ctx context.Context, hashes []string) (*stream, error) {
 	return pl.catalog.earlier(ctx, hashes)

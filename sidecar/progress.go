@@ -123,18 +123,18 @@ func (c *catalog) read(ctx context.Context) (*rollup.Catalog, error) {
 	return rollup.ParseCatalog(sources)
 }
 
-// insist searches the progress index and tries until it gets an answer or the context ends.
-func (c *catalog) insist(ctx context.Context, body string) ([]json.RawMessage, error) {
+// insist tries to do something with Elasticsearch until it succeeds or the context ends.
+func (c *catalog) insist(ctx context.Context, try func() error) error {
 	for told := false; ; told = true {
-		sources, err := c.search(ctx, body)
+		err := try()
 		if err == nil {
-			return sources, nil
+			return nil
 		}
 		if !told && ctx.Err() == nil {
-			c.logger.Warn("the progress index cannot be read: it is tried again", "error", err)
+			c.logger.Warn("the progress index does not answer as it should: it is tried again", "error", err)
 		}
 		if !sleep(ctx, retryMax) {
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }

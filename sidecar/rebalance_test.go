@@ -42,12 +42,17 @@ func (b *bench) spread(from int64, each int) {
 // recreate deletes the topic and makes it anew.
 func (b *bench) recreate(run *running) {
 	b.t.Helper()
+	b.recreateWith(run, testPartitions)
+}
+
+func (b *bench) recreateWith(run *running, partitions int32) {
+	b.t.Helper()
 	admin := kadm.NewClient(b.client)
 	if _, err := admin.DeleteTopic(b.t.Context(), b.topic); err != nil {
 		b.t.Fatal(err)
 	}
 	run.eventually(func() bool {
-		_, err := admin.CreateTopic(b.t.Context(), testPartitions, 1, nil, b.topic)
+		_, err := admin.CreateTopic(b.t.Context(), partitions, 1, nil, b.topic)
 		return err == nil
 	}, func() string { return "the topic cannot be made anew" })
 	b.client.PurgeTopicsFromClient(b.topic)
@@ -109,6 +114,48 @@ func TestTopicMadeAnewWhileItIsRead(t *testing.T) {
 		other.end()
 		run.end()
 	})
+}
+
+// TestTopicMadeAnewWhileNothingRunsIsReadFromItsBeginning has a group that begins at the end of logs, or at a time after all events. With the topic its
+// offsets go, and so does what they tell.
+func TestTopicMadeAnewWhileNothingRunsIsReadFromItsBeginning(t *testing.T) {
+	for _, start := range []string{"latest", "2100-01-01T00:00:00Z"} {
+		t.Run(start, func(t *testing.T) {
+			onEveryBackend(t, func(t *testing.T, b *bench) {
+				configuration := b.configure("session_timeout: 6s", "session_timeout: 6s\n  start: "+start)
+				run := b.start(configuration)
+				reading := func(partitions int) {
+					run.eventually(func() bool {
+						known := run.partitions()
+						return len(known) == partitions && !slices.ContainsFunc(known, func(p status.PartitionStatus) bool { return p.State != status.Reading })
+					}, func() string { return fmt.Sprintf("the partitions are not read: %+v", run.status()) })
+				}
+				reading(testPartitions)
+				b.produce(0, 600)
+				b.await(run)
+				run.end()
+				b.recreateWith(run, testPartitions+1)
+				b.deleteGroup(run) // as Kafka does with a topic's offsets
+				b.produce(60, 400)
+				b.truth[fmt.Sprintf("%d h7 /new", testOrigin)]++
+				added := &kgo.Record{Topic: b.topic, Partition: testPartitions, Value: fmt.Appendf(nil, `{"t":%d,"host":"h7","path":"/new"}`, testOrigin)}
+				producer, err := kgo.NewClient(kgo.SeedBrokers(b.kafka), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer producer.Close()
+				if err := producer.ProduceSync(t.Context(), added).FirstErr(); err != nil {
+					t.Fatal(err)
+				}
+				run = b.start(configuration)
+				b.await(run)
+				b.produce(120, 300)
+				b.await(run)
+				b.must("verify", "--config", configuration)
+				run.end()
+			})
+		})
+	}
 }
 
 func (b *bench) topicID() string {

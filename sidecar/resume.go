@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/consume"
+	"github.com/tidemark/tidemark/sidecar/write"
 )
 
 // What to do about a partition that cannot go on by itself.
@@ -17,14 +19,30 @@ const (
 	howToGoOn      = "to go on where the group was, stop the sidecars and run tidemark replay --resume; to begin anew from a time on, tidemark replay --restart --from TIME"
 )
 
-// succeed orders the progress of a partition that nobody has read behind that of an earlier topic of the same name. It fails where the partition was read.
+// earlierTopics is what the progress index tells of topics of a partition's topic's name that were there before it.
+type earlierTopics struct {
+	any bool
+	// lineage and commit are the last ones of the partition's predecessor; zero where it had none.
+	lineage, commit int64
+}
+
+// succeed orders the progress of a partition that nobody has read behind that of an earlier topic of the same name, and begins it where its log does where
+// there was one: the group went on with the name, not with the place where it would begin. It fails where the partition was read.
 func (p *partition) succeed(ctx context.Context, initial *aggregate.State) error {
-	lineage, commit, err := p.services.checkNew(ctx, p.id)
+	before, err := p.services.checkNew(ctx, p.id)
 	if err != nil {
 		return err
 	}
-	if rollup.Version(lineage, commit) > rollup.Version(p.lineage, p.commits) {
-		p.lineage, p.commits, initial.Lineage = lineage, commit, lineage
+	if before.any && p.undecided {
+		p.logger.Info("the topic was deleted and made anew: it is read from its beginning")
+		initial.Offset, initial.End, initial.SinceOffset = p.logStart, p.logStart, p.logStart
+	}
+	if rollup.Version(before.lineage, before.commit) > rollup.Version(p.lineage, p.commits) {
+		p.lineage, p.commits, initial.Lineage = before.lineage, before.commit, before.lineage
+	}
+	if p.undecided {
+		p.readsFrom = initial.Offset
+		p.services.readFrom(p, initial.Offset)
 	}
 	return nil
 }
@@ -42,6 +60,7 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 		return state, nil
 	}
 	if a.Committed < 0 {
+		p.undecided, p.logStart = a.Start != a.LogStart, a.LogStart
 		return fresh(a.Start)
 	}
 	state, err := aggregate.DecodeState(a.Committed, a.Metadata)
@@ -81,24 +100,56 @@ func counted(offset int64, metadata string) int {
 }
 
 // checkNew fails where the progress index tells of the partition already, though the group has no offset for it: what was written would be counted again.
-// Of an earlier topic of the same name it tells the last lineage and commit, since progress is ordered by them. It waits for Elasticsearch.
-func (c *catalog) checkNew(ctx context.Context, id rollup.Partition) (lineage, commit int64, err error) {
-	query, err := json.Marshal(map[string]any{"size": 1000, "query": map[string]any{"bool": map[string]any{"filter": []any{
-		map[string]any{"terms": map[string]any{"kind": []string{rollup.KindPartition, rollup.KindState}}},
-		map[string]any{"term": map[string]any{"partition": id.String()}},
-	}}}})
-	if err != nil {
-		return 0, 0, fmt.Errorf("ask for the partition's progress: %w", err)
+// It tells of earlier topics of the same name, since progress is ordered by lineage and commit. It waits for Elasticsearch.
+func (c *catalog) checkNew(ctx context.Context, id rollup.Partition) (before earlierTopics, err error) {
+	var refusal error
+	err = c.insist(ctx, func() error {
+		sources, err := c.search(ctx, fmt.Sprintf(`{"size":1000,"query":{"bool":{"filter":[{"terms":{"kind":[%q,%q]}},{"term":{"partition":%q}}]}}}`,
+			rollup.KindPartition, rollup.KindState, id.String()))
+		if err != nil {
+			return err
+		}
+		if before, refusal = c.lastCommit(id, sources); refusal != nil {
+			return nil
+		}
+		if !before.any {
+			if before.any, err = c.replaced(ctx, id); err != nil {
+				return err
+			}
+		}
+		if before.any {
+			return c.recordTopic(ctx, id)
+		}
+		return nil
+	})
+	return before, errors.Join(err, refusal)
+}
+
+// replaced reports whether there was an earlier topic of the name of a partition that it did not have. What is kept of its other partitions is replaced as
+// these are begun anew, but not before it is recorded that there was one.
+func (c *catalog) replaced(ctx context.Context, id rollup.Partition) (bool, error) {
+	topicID := encodeTopicID(id.TopicID)
+	sources, err := c.search(ctx, fmt.Sprintf(`{"size":1,"query":{"bool":{"minimum_should_match":1,"should":[
+		{"bool":{"filter":[{"term":{"kind":%q}},{"term":{"topic_id":%q}}]}},
+		{"bool":{"filter":[{"term":{"kind":%q}},{"prefix":{"partition":%q}}],"must_not":[{"term":{"topic_id":%q}}]}}]}}}`,
+		kindTopic, topicID, rollup.KindState, id.Topic+"/", topicID))
+	return len(sources) > 0, err
+}
+
+// recordTopic keeps that the partition's topic took the place of an earlier one.
+func (c *catalog) recordTopic(ctx context.Context, id rollup.Partition) error {
+	b := &write.Request{}
+	now := time.Now().UnixMilli()
+	doc := map[string]any{"kind": kindTopic, "topic_id": encodeTopicID(id.TopicID), "updated_at": now}
+	if err := add(b, c.prefix, kindTopic+":"+id.Topic, now, doc); err != nil {
+		return err
 	}
-	sources, err := c.insist(ctx, string(query))
-	if err != nil {
-		return 0, 0, err
-	}
-	return c.lastCommit(id, sources)
+	return c.bulk(ctx, b)
 }
 
 // lastCommit finds the last lineage and commit in a partition's progress documents. It fails where one is of this very partition.
-func (c *catalog) lastCommit(id rollup.Partition, sources []json.RawMessage) (lineage, commit int64, err error) {
+func (c *catalog) lastCommit(id rollup.Partition, sources []json.RawMessage) (earlierTopics, error) {
+	before := earlierTopics{any: len(sources) > 0}
 	for _, source := range sources {
 		var doc struct {
 			TopicID string `json:"topic_id"`
@@ -106,15 +157,15 @@ func (c *catalog) lastCommit(id rollup.Partition, sources []json.RawMessage) (li
 			Commit  int64  `json:"commit"`
 		}
 		if err := json.Unmarshal(source, &doc); err != nil {
-			return 0, 0, fmt.Errorf("read the partition's progress: %w", err)
+			return earlierTopics{}, fmt.Errorf("read the partition's progress: %w", err)
 		}
 		if doc.TopicID == encodeTopicID(id.TopicID) {
-			return 0, 0, fmt.Errorf("the group has no offset for the partition, but %s holds rollups of it: it was read by another group, or the group's offsets were deleted; %s",
+			return earlierTopics{}, fmt.Errorf("the group has no offset for the partition, but %s holds rollups of it: it was read by another group, or the group's offsets were deleted; %s",
 				rollup.ProgressIndex(c.prefix), howToGoOn)
 		}
-		if rollup.Version(doc.Lineage, doc.Commit) > rollup.Version(lineage, commit) {
-			lineage, commit = doc.Lineage, doc.Commit
+		if rollup.Version(doc.Lineage, doc.Commit) > rollup.Version(before.lineage, before.commit) {
+			before.lineage, before.commit = doc.Lineage, doc.Commit
 		}
 	}
-	return lineage, commit, nil
+	return before, nil
 }

@@ -28,12 +28,16 @@ func (g *Group) adjust(ctx context.Context, offsets map[string]map[int32]kgo.Off
 		key := Key{a.Topic, a.Number}
 		g.give(key) // a topic that was made anew is assigned once more
 		processor, from, err := g.opts.Open(a)
-		if err != nil {
+		switch {
+		case err != nil:
 			g.opts.Logger.Error("partition does not start", "partition", a.String(), "error", err)
 			g.client.PauseFetchPartitions(map[string][]int32{a.Topic: {a.Number}})
 			g.opts.Refuse(a.Partition, err)
 			from = a.LogEnd
-		} else {
+		case from == Undecided:
+			from = a.LogStart
+			g.take(key, &holding{Processor: processor, id: a.TopicID, next: from, undecided: true})
+		default:
 			g.take(key, &holding{Processor: processor, id: a.TopicID, next: from})
 		}
 		offsets[a.Topic][a.Number] = kgo.NewOffset().At(from).WithEpoch(-1)
@@ -46,7 +50,9 @@ func (g *Group) take(key Key, h *holding) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.owned[key] = h
-	delete(g.seeks, key)
+	if g.seeks[key].of != h.Processor { // which may have decided already
+		delete(g.seeks, key)
+	}
 	g.throttle(key, h)
 }
 

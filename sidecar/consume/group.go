@@ -62,8 +62,11 @@ type Processor interface {
 	Stop()
 }
 
-// OpenFunc begins the work on a partition. It returns the offset to read from. With an error the partition is owned, but not read.
+// OpenFunc begins the work on a partition. It returns the offset to read from, or Undecided. With an error the partition is owned, but not read.
 type OpenFunc func(Assignment) (Processor, int64, error)
+
+// Undecided is for an offset that a processor cannot tell yet: nothing is read before Group.ReadFrom.
+const Undecided = -1
 
 // Options of a Group.
 type Options struct {
@@ -121,9 +124,10 @@ type holding struct {
 	id    [16]byte // of the topic
 	next  int64    // the offset after the last record handed over
 	begun bool     // records were handed over
-	// Fetching is paused while the processor takes no more, while it is in doubt how the log goes on, and when it cannot be read on.
-	full, failed bool
-	doubt        *doubt
+	// Fetching is paused while it is not known from where on, while the processor takes no more, while it is in doubt how the log goes on, and when it
+	// cannot be read on.
+	undecided, full, failed bool
+	doubt                   *doubt
 }
 
 // NewGroup prepares the membership; Run joins, and Close must be called in any case. Errors are about the configuration.
@@ -226,8 +230,10 @@ func (g *Group) polling(ctx context.Context) context.Context {
 		g.interrupt()
 	}
 	ctx, g.interrupt = context.WithCancel(ctx)
-	if len(g.seeks) > 0 {
-		g.interrupt()
+	for _, s := range g.seeks {
+		if !s.tried {
+			g.interrupt()
+		}
 	}
 	return ctx
 }
@@ -311,11 +317,18 @@ func (g *Group) Pause(key Key, paused bool) {
 // throttle fetches a partition, or does not. The caller holds g.mu.
 func (g *Group) throttle(key Key, h *holding) {
 	partition := map[string][]int32{key.Topic: {key.Partition}}
-	if h.full || h.failed || h.doubt != nil && h.doubt.outOfRange {
+	if h.undecided || h.full || h.failed || h.doubt != nil && h.doubt.outOfRange {
 		g.client.PauseFetchPartitions(partition)
 	} else {
 		g.client.ResumeFetchPartitions(partition)
 	}
+}
+
+// ReadFrom tells the offset to read a partition from whose processor could not tell it at first.
+func (g *Group) ReadFrom(key Key, of Processor, offset int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.seekTo(key, of, offset)
 }
 
 // MayWrite reports whether no other member can have been given this one's partitions yet.

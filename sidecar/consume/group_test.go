@@ -140,6 +140,12 @@ func (f *fixture) produce(n int) {
 // start makes a member of the group, which ends with the test or with the function returned.
 func (f *fixture) start(j *journal, change func(*Options)) (g *Group, ended chan error) {
 	f.t.Helper()
+	return f.prepare(j, change, func(*Group) {})
+}
+
+// prepare does the same, and shows the group before it joins.
+func (f *fixture) prepare(j *journal, change func(*Options), show func(*Group)) (g *Group, ended chan error) {
+	f.t.Helper()
 	o := Options{
 		Kafka:  config.Kafka{Brokers: f.cluster.ListenAddrs(), Group: "g", SessionTimeout: 6 * time.Second},
 		Topics: []string{testTopic}, Open: j.open, Counted: func(int64, string) int { return 0 },
@@ -152,6 +158,7 @@ func (f *fixture) start(j *journal, change func(*Options)) (g *Group, ended chan
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	show(g)
 	if err := g.Join(); err != nil {
 		f.t.Fatal(err)
 	}
@@ -254,6 +261,45 @@ func TestRecordsDeletedBetweenAssignmentAndFetchAreTold(t *testing.T) {
 	j.await(t, "the gap is not told", func(all []*recorder) bool {
 		return len(all) == 1 && slices.Equal(all[0].offsets, count(10)[4:]) && slices.Equal(all[0].skipped, []gapSeen{{0, 4}})
 	})
+}
+
+// TestPartitionIsReadFromWhereItsProcessorDecidesLater has processors that decide before the client has the partition, and long after.
+func TestPartitionIsReadFromWhereItsProcessorDecidesLater(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		decide func(decide func(), j *journal)
+	}{
+		{"at once", func(decide func(), _ *journal) { decide() }},
+		{"later", func(decide func(), j *journal) {
+			go func() {
+				j.await(t, "where the log ends is not told", func(all []*recorder) bool { return len(all) == 1 && all[0].end == 10 })
+				decide()
+			}()
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f, j := newFixture(t), &journal{}
+			f.produce(10)
+			var g *Group
+			made := make(chan struct{})
+			f.prepare(j, func(o *Options) {
+				o.Open = func(a Assignment) (Processor, int64, error) {
+					<-made
+					r, _, err := j.open(a)
+					test.decide(func() { g.ReadFrom(Key{a.Topic, a.Number}, r, 4) }, j)
+					return r, Undecided, err
+				}
+			}, func(created *Group) { g = created; close(made) })
+			j.await(t, "the log is not read from the offset decided", func(all []*recorder) bool {
+				return len(all) == 1 && slices.Equal(all[0].offsets, count(10)[4:])
+			})
+			f.produce(1)
+			j.await(t, "the log is not read on", func(all []*recorder) bool {
+				return slices.Equal(all[0].offsets, count(11)[4:]) && len(all[0].skipped) == 0
+			})
+		})
+	}
 }
 
 func TestTruncatedLogStopsThePartition(t *testing.T) {

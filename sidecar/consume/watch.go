@@ -60,8 +60,9 @@ type doubt struct {
 
 // seek is an offset to read on from.
 type seek struct {
-	of     *holding
+	of     Processor
 	offset int64
+	tried  bool // and the client had not taken the partition over yet
 }
 
 // suspect asks soon how the log goes on. The caller holds g.mu.
@@ -102,6 +103,7 @@ func (g *Group) observe(ctx context.Context, renewals *sync.WaitGroup) {
 	if ctx.Err() != nil {
 		return
 	}
+	g.seekAgain()
 	g.note(asking, cmp.Or(err, startsErr, metadataErr))
 	if metadataErr != nil {
 		return
@@ -219,7 +221,9 @@ func (g *Group) resolve(key Key, h *holding, d *doubt, start int64) {
 	case start > d.from:
 		if g.settle(key, h, d, true) {
 			h.Skip(d.from, start)
-			g.seekTo(key, h, start)
+			g.mu.Lock()
+			g.seekTo(key, h.Processor, start)
+			g.mu.Unlock()
 		}
 	default:
 		if d.looks++; d.looks >= certainLooks {
@@ -241,47 +245,64 @@ func (g *Group) settle(key Key, h *holding, d *doubt, seeking bool) bool {
 	return true
 }
 
-// seekTo has the polling read on from an offset.
-func (g *Group) seekTo(key Key, h *holding, offset int64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.owned[key] != h {
-		return
-	}
-	h.next = offset
-	g.seeks[key] = seek{h, offset}
+// seekTo has the polling read on from an offset. The caller holds g.mu.
+func (g *Group) seekTo(key Key, of Processor, offset int64) {
+	g.seeks[key] = seek{of: of, offset: offset}
 	if g.interrupt != nil {
 		g.interrupt()
 	}
 }
 
-// seek reads on from the offsets that are sought.
+// seekAgain has the polling try what it could not do yet.
+func (g *Group) seekAgain() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for key, s := range g.seeks {
+		s.tried = false
+		g.seeks[key] = s
+		if g.interrupt != nil {
+			g.interrupt()
+		}
+	}
+}
+
+// seek reads on from the offsets that are sought, where the client reads the partitions: it passes over others without a word.
 func (g *Group) seek() {
 	g.mu.Lock()
+	none := len(g.seeks) == 0
+	g.mu.Unlock()
+	if none {
+		return
+	}
+	known := g.client.CommittedOffsets()
+	g.mu.Lock()
 	offsets := map[string]map[int32]kgo.EpochOffset{}
-	seeks := g.seeks
-	g.seeks = map[Key]seek{}
-	for key, s := range seeks {
-		if g.owned[key] != s.of {
-			delete(seeks, key)
+	found := map[Key]seek{}
+	for key, s := range g.seeks {
+		_, read := known[key.Topic][key.Partition]
+		if h := g.owned[key]; !read || h == nil || h.Processor != s.of {
+			s.tried = true
+			g.seeks[key] = s
 			continue
 		}
+		delete(g.seeks, key)
+		found[key] = s
 		if offsets[key.Topic] == nil {
 			offsets[key.Topic] = map[int32]kgo.EpochOffset{}
 		}
 		offsets[key.Topic][key.Partition] = kgo.EpochOffset{Epoch: -1, Offset: s.offset}
 	}
 	g.mu.Unlock()
-	if len(seeks) == 0 {
+	if len(found) == 0 {
 		return
 	}
 	g.client.SetOffsets(offsets)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for key, s := range seeks {
-		if g.owned[key] == s.of {
-			s.of.doubt = nil
-			g.throttle(key, s.of)
+	for key, s := range found {
+		if h := g.owned[key]; h != nil && h.Processor == s.of {
+			h.next, h.undecided, h.doubt = s.offset, false, nil
+			g.throttle(key, h)
 		}
 	}
 }
