@@ -44,7 +44,7 @@ func (p *partition) barrierDue() bool {
 // crowded reports whether late events hold too much memory: past windows stay open until the window of their arrival closes. A barrier closes them.
 func (p *partition) crowded() bool {
 	keys := p.engine.LateKeys()
-	if keys <= p.stream.MaxLateKeys || !p.readNew() || !p.services.mayWrite() {
+	if keys <= p.stream.MaxLateKeys || !p.readNew() {
 		return false
 	}
 	p.logger.Warn("late events hold too many keys: the open windows are sealed", "keys", keys, "allowed", p.stream.MaxLateKeys)

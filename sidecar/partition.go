@@ -228,6 +228,7 @@ func (p *partition) beginning(initial aggregate.State) state {
 		plan, err := active.plan()
 		if err == nil && p.done == nil {
 			err = p.succeed(ctx, &initial)
+			p.newFrom, p.newKnown = initial.Offset, true // a start is committed before the first read, and there was none
 		}
 		if err != nil {
 			p.fail(err)

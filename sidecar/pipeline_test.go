@@ -211,22 +211,39 @@ func TestOffsetOfOthersIsNotStartedFrom(t *testing.T) {
 	run.end()
 }
 
-// TestTooManyLateKeysAreSealed has events of a long past that come at once, in a partition that nobody else has read.
+// TestTooManyLateKeysAreSealed has events of a long past that come at once, in partitions that nobody else has read.
 func TestTooManyLateKeysAreSealed(t *testing.T) {
-	onEveryBackend(t, func(t *testing.T, b *bench) {
-		configuration := b.configure("idle_timeout: 1s", "idle_timeout: 1s\n    max_late_keys: 20")
-		run := b.start(configuration)
-		b.produce(3600, 500)
-		b.await(run)
-		for minute := range int64(4) {
-			b.produce(minute*60, 500)
-		}
-		b.await(run)
-		b.checkLedger(run)
-		if !strings.Contains(run.log.String(), "late events hold too many keys") {
-			t.Error("no barrier was taken")
-		}
-		b.must("verify", "--config", configuration)
-		run.end()
-	})
+	for _, test := range []struct {
+		name    string
+		backlog bool // they are there before the sidecar
+	}{
+		{"as they come", false}, {"in a backlog", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			onEveryBackend(t, func(t *testing.T, b *bench) {
+				configuration := b.configure("idle_timeout: 1s", "idle_timeout: 1s\n    max_late_keys: 20")
+				var run *running
+				if !test.backlog {
+					run = b.start(configuration)
+				}
+				b.produce(3600, 500)
+				if !test.backlog {
+					b.await(run)
+				}
+				for minute := range int64(4) {
+					b.produce(minute*60, 500)
+				}
+				if test.backlog {
+					run = b.start(configuration)
+				}
+				b.await(run)
+				b.checkLedger(run)
+				if !strings.Contains(run.log.String(), "late events hold too many keys") {
+					t.Error("no barrier was taken")
+				}
+				b.must("verify", "--config", configuration)
+				run.end()
+			})
+		})
+	}
 }

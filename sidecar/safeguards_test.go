@@ -78,7 +78,7 @@ var safeguards = []struct {
 		{"idle.go", "!p.idle() || !p.readNew() {", "!p.idle() {"},
 	}},
 	{"late events are sealed only where no earlier owner can have read on", "Counts", []change{
-		{"idle.go", "|| !p.readNew() || !p.services.mayWrite() {", "|| !p.heldSafely() || !p.services.mayWrite() {"},
+		{"idle.go", "keys <= p.stream.MaxLateKeys || !p.readNew() {", "keys <= p.stream.MaxLateKeys || !p.heldSafely() {"},
 	}},
 	{"an orderly end does not tell how far the log was read", "Counts", []change{
 		{"idle.go", "if p.endAt.After(alone) {", "if p.safe {\n\t\t\tp.newFrom, p.newKnown = p.switchAt, true\n\t\t} else if p.endAt.After(alone) {"},
