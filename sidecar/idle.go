@@ -8,14 +8,11 @@ import (
 	"github.com/tidemark/tidemark/sidecar/status"
 )
 
-// idle reports whether the log has ended, and nothing came for the idle timeout.
+// idle reports whether the log ended with the newest record when the idle timeout had passed after it.
 func (p *partition) idle() bool {
-	if time.Since(p.newEvent) < p.stream.IdleTimeout {
-		return false
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.paused && len(p.queue) == 0 && p.logEnd == p.engine.Position() && p.endAt.After(p.newEvent)
+	return !p.paused && len(p.queue) == 0 && p.logEnd == p.engine.Position() && p.endAt.Sub(p.newEvent) >= p.stream.IdleTimeout
 }
 
 // rest shows what the partition does while nothing comes.

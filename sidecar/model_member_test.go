@@ -196,9 +196,11 @@ func (m *member) watchEnd(p *partition) {
 		if m.isStarved() {
 			continue
 		}
+		asked := time.Now()
+		pass(m.below(100 * time.Millisecond))
 		end := m.world.logs[p.id.Number].end()
-		pass(m.below(200 * time.Millisecond))
-		p.EndOffset(end)
+		pass(m.below(100 * time.Millisecond))
+		p.EndOffset(end, asked)
 	}
 }
 

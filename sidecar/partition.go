@@ -65,7 +65,7 @@ type partition struct {
 	queued  int // bytes
 	paused  bool
 	logEnd  int64
-	endAt   time.Time // when the log ended there
+	endAt   time.Time // when the log ended there, or before
 	acks    []acknowledgement
 	batches map[*write.Batch]struct{}
 	commit  *aggregate.State // to be committed, if anything
@@ -170,10 +170,10 @@ func (p *partition) Deliver(records []*kgo.Record) {
 // recordBytes is about what a queued record takes.
 func recordBytes(r *kgo.Record) int { return len(r.Value) + len(r.Key) + recordOverhead }
 
-// EndOffset notes where the log ends.
-func (p *partition) EndOffset(offset int64) {
+// EndOffset notes where the log ends, and when that was asked.
+func (p *partition) EndOffset(offset int64, asked time.Time) {
 	p.mu.Lock()
-	p.logEnd, p.endAt = offset, time.Now()
+	p.logEnd, p.endAt = offset, asked
 	p.mu.Unlock()
 }
 

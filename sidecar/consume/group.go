@@ -49,8 +49,8 @@ type Assignment struct {
 type Processor interface {
 	// Deliver hands records over, in the order of the log. It must not block; it owns the slice.
 	Deliver(records []*kgo.Record)
-	// EndOffset tells that the log ended at the given offset when it was asked for.
-	EndOffset(offset int64)
+	// EndOffset tells that the log ended at the given offset at a time that is not before asked.
+	EndOffset(offset int64, asked time.Time)
 	// Skip tells that Kafka deleted the records from one offset up to, and without, another before they were handed over. It must not block.
 	Skip(from, to int64)
 	// Fail tells that the log cannot be read on: no more records come. It must not block.

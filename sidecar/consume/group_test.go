@@ -55,7 +55,7 @@ func (r *recorder) Deliver(records []*kgo.Record) {
 		}
 	})
 }
-func (r *recorder) EndOffset(offset int64) { r.change(func() { r.end = offset }) }
+func (r *recorder) EndOffset(offset int64, _ time.Time) { r.change(func() { r.end = offset }) }
 func (r *recorder) Skip(from, to int64) {
 	r.change(func() { r.skipped = append(r.skipped, gapSeen{from, to}) })
 }

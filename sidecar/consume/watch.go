@@ -96,6 +96,7 @@ func (g *Group) observe(ctx context.Context, renewals *sync.WaitGroup) {
 	owned, doubts := g.holdings()
 	limited, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
+	asked := time.Now()
 	ends, err := g.ends(limited, owned)
 	starts, startsErr := g.starts(limited, doubts)
 	// After the offsets: where the id is still the same, they are that topic's.
@@ -113,7 +114,7 @@ func (g *Group) observe(ctx context.Context, renewals *sync.WaitGroup) {
 			continue
 		}
 		if end, ok := ends.Lookup(key.Topic, key.Partition); ok && end.Err == nil { // of what a part of the brokers answered, too
-			h.EndOffset(end.Offset)
+			h.EndOffset(end.Offset, asked)
 		}
 		if start, ok := starts.Lookup(key.Topic, key.Partition); ok && start.Err == nil && doubts[key] != nil {
 			g.resolve(key, h, doubts[key], start.Offset)
