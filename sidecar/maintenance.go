@@ -89,10 +89,7 @@ func (p *logPartition) state() (aggregate.State, error) {
 	if s.TopicID != p.TopicID {
 		return s, errors.New("the committed offset belongs to an earlier topic of the same name, which was deleted")
 	}
-	if s.Offset > p.logEnd {
-		return s, fmt.Errorf("the committed offset %d is beyond the end of the log, %d", s.Offset, p.logEnd)
-	}
-	return s, nil
+	return s, truncated(&s, p.logEnd)
 }
 
 // partitions lists the partitions of the streams, in the order of the configuration.

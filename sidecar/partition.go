@@ -393,7 +393,7 @@ func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error 
 			continue
 		}
 		if next := p.engine.Position(); r.Offset < next {
-			return fmt.Errorf("kafka handed out offset %d where %d comes next: the log has lost records that were read, or was restored from an older copy; %s", r.Offset, next, howToBeginAnew)
+			return fmt.Errorf("kafka handed out offset %d where %d comes next: the log has lost records that were read, or was restored from an older copy; %s", r.Offset, next, howToBeginAnew(p.id))
 		}
 		if r.Attrs.IsControl() {
 			p.engine.Skip(r.Offset + 1)
@@ -479,7 +479,7 @@ func (p *partition) isBroken() bool {
 	err := p.broken
 	p.mu.Unlock()
 	if err != nil {
-		p.fail(fmt.Errorf("%w; %s", err, howToBeginAnew))
+		p.fail(fmt.Errorf("%w; %s", err, howToBeginAnew(p.id)))
 	}
 	return err != nil
 }

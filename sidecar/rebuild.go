@@ -39,7 +39,7 @@ type rebuild struct {
 func (m *maintenance) newRebuild(p *logPartition, chosen map[string]bool, definitions map[string][]rollup.Definition, report *replayReport) (*rebuild, error) {
 	s, err := p.state()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %s", p.String(), err, howToGoOn)
+		return nil, fmt.Errorf("%s: %w: %s", p.String(), err, howToGoOn(p.Partition))
 	}
 	if !p.stream.matches(&s) {
 		return nil, fmt.Errorf("%s: the sidecars have not gone over to the configured definitions yet: start them with this configuration, and wait until they have", p.String())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -13,12 +14,22 @@ func (p *partition) definitionsOf(ctx context.Context, s *aggregate.State) (*str
 	if p.stream.matches(s) {
 		return p.stream, nil
 	}
+	hashes := hashesOf(s)
+	p.logger.Info("the definitions have changed: the partition is read under the earlier ones first", "up_to_offset", s.End)
+	earlier, err := p.services.earlier(ctx, hashes)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w; %s", err, howToBeginAnew(p.id))
+	}
+	return earlier, err
+}
+
+// hashesOf names the definitions that a state was made under.
+func hashesOf(s *aggregate.State) []string {
 	hashes := make([]string, len(s.Rollups))
 	for i, r := range s.Rollups {
 		hashes[i] = r.Definition
 	}
-	p.logger.Info("the definitions have changed: the partition is read under the earlier ones first", "up_to_offset", s.End)
-	return p.services.earlier(ctx, hashes)
+	return hashes
 }
 
 // findSwitch waits until no earlier owner can be running any more, and then for the end of the log: no document of the earlier definitions holds an event

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -307,6 +308,92 @@ func TestRestartKeepsWhatIsBeforeItsBoundary(t *testing.T) {
 	b.await(run)
 	run.end()
 	b.must("verify", "--config", configuration)
+}
+
+// TestRestartFindsThePartitionsThatDoNotStart has a log that ends before what was read of it, and definitions that nobody knows any more.
+func TestRestartFindsThePartitionsThatDoNotStart(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(b *bench, configuration string)
+		says   string
+		one    bool // of the partitions
+	}{
+		{"truncated log", (*bench).commitBeyondTheLog, "it has lost records", true},
+		{"lost definitions", (*bench).loseDefinitions, "does not hold: restore the earlier configuration", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			kafka, store := startEmbedded(t)
+			b := newBench(t, kafka, store)
+			b.spread(0, 300)
+			configuration := b.configure()
+			run := b.start(configuration)
+			b.await(run)
+			run.end()
+			test.change(b, configuration)
+			changed := b.configure("measures: {n: n}", "measures: {n: n, m: t}")
+			run = b.start(changed)
+			var reasons []string
+			refused := func(text string) bool {
+				return strings.Contains(text, test.says) && strings.Contains(text, "tidemark replay --restart --from TIME --partition "+b.topic+"/")
+			}
+			run.eventually(func() bool { reasons = run.status().Reasons; return slices.ContainsFunc(reasons, refused) }, func() string {
+				return fmt.Sprintf("reasons: %q", reasons)
+			})
+			run.end()
+			out := b.must("replay", "--config", changed, "--restart", "--from", "2026-01-01T00:00:10Z")
+			for number := range testPartitions {
+				if picked := strings.Contains(out, fmt.Sprintf("%s/%d ", b.topic, number)); picked != (number == 1 || !test.one) {
+					t.Errorf("partition %d is begun anew: %t:\n%s", number, picked, out)
+				}
+			}
+			run = b.start(changed)
+			run.eventually(func() bool {
+				code, _ := b.command("verify", "--config", changed)
+				return code == 0
+			}, func() string {
+				_, out := b.command("verify", "--config", changed)
+				return "verify says:\n" + out
+			})
+			run.end()
+		})
+	}
+}
+
+// commitBeyondTheLog commits for partition 1 that more of it was read than there is.
+func (b *bench) commitBeyondTheLog(configuration string) {
+	b.t.Helper()
+	cfg, err := loadConfig(configuration)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	s, err := newStream(cfg.Streams[0])
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	plan, err := s.plan()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	state := plan.Begin(50, 0, b.partitionID(1).TopicID)
+	state.End, state.Commit, state.Partitions = 1_000, 100, testPartitions
+	metadata, err := state.Encode()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	offsets := kadm.Offsets{}
+	offsets.Add(kadm.Offset{Topic: b.topic, Partition: 1, At: state.Offset, LeaderEpoch: -1, Metadata: metadata})
+	if err := kadm.NewClient(b.client).CommitAllOffsets(b.t.Context(), b.topic, offsets); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// loseDefinitions deletes the progress index.
+func (b *bench) loseDefinitions(string) {
+	b.t.Helper()
+	if err := b.elastic.DeleteIndex(b.t.Context(), rollup.ProgressIndex(b.prefix)); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // deleteGroup deletes the group with its offsets, as their retention does.

@@ -54,24 +54,36 @@ func (m *maintenance) nobodyJoined(ctx context.Context) error {
 	return nil
 }
 
-// idlePartitions leaves the partitions that a sidecar would not start, unless some were named.
-func idlePartitions(partitions []logPartition, o replayOptions) []logPartition {
+// idlePartitions leaves the partitions that a sidecar would not start, as far as their committed states tell, unless some were named.
+func (m *maintenance) idlePartitions(ctx context.Context, partitions []logPartition, o replayOptions) ([]logPartition, error) {
 	if len(o.partitions) > 0 {
-		return partitions
+		return partitions, nil
 	}
 	var idle []logPartition
 	for _, p := range partitions {
-		if _, err := p.state(); err != nil {
+		s, refusal := p.state()
+		if refusal == nil && o.restart && !p.stream.matches(&s) { // to be put back would not help
+			sources, err := m.catalog.search(ctx, streamQuery(hashesOf(&s)))
+			if err != nil {
+				return nil, err
+			}
+			_, refusal = m.catalog.rebuilt(hashesOf(&s), sources)
+		}
+		if refusal != nil {
 			idle = append(idle, p)
 		}
 	}
-	return idle
+	return idle, nil
 }
 
 // resume commits again what the progress index keeps, so that partitions go on where they were.
 func (m *maintenance) resume(ctx context.Context, partitions []logPartition, o replayOptions) error {
+	idle, err := m.idlePartitions(ctx, partitions, o)
+	if err != nil {
+		return err
+	}
 	var commits []commitment
-	for _, p := range idlePartitions(partitions, o) {
+	for _, p := range idle {
 		kept, err := m.catalog.keptState(ctx, p.Partition)
 		if errors.Is(err, errNothingKept) {
 			_, _ = fmt.Fprintf(m.out, "%s: the progress index keeps nothing of it: a sidecar begins it at kafka.start, or use --restart where it does not start\n", p.String())
@@ -80,8 +92,8 @@ func (m *maintenance) resume(ctx context.Context, partitions []logPartition, o r
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.String(), err)
 		}
-		if kept.Offset > p.logEnd {
-			return fmt.Errorf("%s: the offset kept, %d, is beyond the end of the log, %d: the log has lost records, use --restart", p.String(), kept.Offset, p.logEnd)
+		if err := truncated(&kept, p.logEnd); err != nil {
+			return fmt.Errorf("%s: %w: use --restart", p.String(), err)
 		}
 		commits = append(commits, commitment{p, resumable(kept)})
 	}
@@ -103,8 +115,12 @@ func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o 
 	if err != nil {
 		return err
 	}
+	idle, err := m.idlePartitions(ctx, partitions, o)
+	if err != nil {
+		return err
+	}
 	var commits []commitment
-	for _, p := range idlePartitions(partitions, o) {
+	for _, p := range idle {
 		s, err := m.newLineage(ctx, &p, o)
 		if err != nil {
 			return err
@@ -231,7 +247,7 @@ type commitment struct {
 // commit commits states, and prints them as a table.
 func (m *maintenance) commit(ctx context.Context, commits []commitment, dryRun bool) error {
 	if len(commits) == 0 {
-		_, _ = fmt.Fprintln(m.out, "every partition starts: there is nothing to do")
+		_, _ = fmt.Fprintln(m.out, "every partition starts, as far as its committed state tells: there is nothing to do; name those with --partition that a sidecar stopped all the same")
 		return nil
 	}
 	offsets := kadm.Offsets{}

@@ -13,11 +13,16 @@ import (
 	"github.com/tidemark/tidemark/sidecar/write"
 )
 
-// What to do about a partition that cannot go on by itself.
-const (
-	howToBeginAnew = "to begin anew from a time on, stop the sidecars and run tidemark replay --restart --from TIME"
-	howToGoOn      = "to go on where the group was, stop the sidecars and run tidemark replay --resume; to begin anew from a time on, tidemark replay --restart --from TIME"
-)
+// howToBeginAnew says what to do about a partition that cannot go on from where it was.
+func howToBeginAnew(id rollup.Partition) string {
+	return "to begin anew from a time on, stop the sidecars and run tidemark replay --restart --from TIME --partition " + id.String()
+}
+
+// howToGoOn says what to do about a partition whose place is lost.
+func howToGoOn(id rollup.Partition) string {
+	return fmt.Sprintf("to go on where the group was, stop the sidecars and run tidemark replay --resume; to begin anew from a time on, tidemark replay --restart --from TIME; "+
+		"both do so with every partition that does not start, or with --partition %s alone", id.String())
+}
 
 // earlierTopics is what the progress index tells of topics of a partition's topic's name that were there before it.
 type earlierTopics struct {
@@ -65,7 +70,7 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 	}
 	state, err := aggregate.DecodeState(a.Committed, a.Metadata)
 	if err != nil {
-		how := howToGoOn
+		how := howToGoOn(a.Partition)
 		if errors.Is(err, aggregate.ErrNewerState) {
 			how = "run that release again"
 		}
@@ -76,8 +81,8 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 		p.commits, p.lineage, p.lost = state.Commit, state.Lineage, state.Lost // progress is ordered by the first two
 		return fresh(a.LogStart)
 	}
-	if state.Offset > a.LogEnd {
-		return aggregate.State{}, fmt.Errorf("the committed offset %d is beyond the end of the log, %d: the log has lost records, or was restored from an older copy; %s", state.Offset, a.LogEnd, howToGoOn)
+	if err := truncated(&state, a.LogEnd); err != nil {
+		return aggregate.State{}, fmt.Errorf("%w; %s", err, howToBeginAnew(a.Partition))
 	}
 	if state.Offset < a.LogStart {
 		p.logger.Warn("kafka deleted records before they were read", "records", a.LogStart-state.Offset, "from", state.Offset, "to", a.LogStart)
@@ -88,6 +93,14 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 	p.safe = state.Released
 	p.done, p.commits, p.lineage, p.lost = &state, state.Commit, state.Lineage, state.Lost
 	return state, nil
+}
+
+// truncated fails where a log ends before what was read of it. It finds that out only until the log has grown beyond.
+func truncated(s *aggregate.State, logEnd int64) error {
+	if read := max(s.End, s.Offset); read > logEnd {
+		return fmt.Errorf("the log was read up to offset %d, and ends at %d: it has lost records, or was restored from an older copy", read, logEnd)
+	}
+	return nil
 }
 
 // counted is how many partitions the topic had when the partition of a commit was begun; 0 for a commit of others.
@@ -161,7 +174,7 @@ func (c *catalog) lastCommit(id rollup.Partition, sources []json.RawMessage) (ea
 		}
 		if doc.TopicID == encodeTopicID(id.TopicID) {
 			return earlierTopics{}, fmt.Errorf("the group has no offset for the partition, but %s holds rollups of it: it was read by another group, or the group's offsets were deleted; %s",
-				rollup.ProgressIndex(c.prefix), howToGoOn)
+				rollup.ProgressIndex(c.prefix), howToGoOn(id))
 		}
 		if rollup.Version(doc.Lineage, doc.Commit) > rollup.Version(before.lineage, before.commit) {
 			before.lineage, before.commit = doc.Lineage, doc.Commit
