@@ -171,12 +171,26 @@ func (m *maintenance) offsetAt(ctx context.Context, p *logPartition, t int64) (i
 	if err != nil {
 		return 0, err
 	}
-	if first < 0 {
-		return 0, fmt.Errorf("%s: kafka holds no record of that time any more", p.String())
+	deleted := &deletedError{partition: p, earliest: -1}
+	if first >= 0 {
+		deleted.earliest = first + milliseconds(p.stream.MaxAhead) + 1
 	}
-	earliest := time.UnixMilli(first + milliseconds(p.stream.MaxAhead) + 1).UTC()
-	return 0, fmt.Errorf("%s: kafka has deleted the records before offset %d, and with them perhaps events of that time: what can be rebuilt for certain begins at %s",
-		p.String(), p.logStart, earliest.Format(time.RFC3339Nano))
+	return 0, deleted
+}
+
+// deletedError is that Kafka has deleted records that could hold events of the time that was asked for.
+type deletedError struct {
+	partition *logPartition
+	// earliest is the first time, in milliseconds, that no deleted record can hold events of; negative where the log has no record.
+	earliest int64
+}
+
+func (e *deletedError) Error() string {
+	if e.earliest < 0 {
+		return e.partition.String() + ": kafka holds no record of that time any more"
+	}
+	return fmt.Sprintf("%s: kafka has deleted the records before offset %d, and with them perhaps events of that time: what can be rebuilt begins at %s",
+		e.partition.String(), e.partition.logStart, time.UnixMilli(e.earliest).UTC().Format(time.RFC3339Nano))
 }
 
 // firstTime is the timestamp of the first record of the log, in milliseconds, or -1 without one.

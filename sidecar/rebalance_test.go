@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,20 +20,42 @@ import (
 // spread writes the same number of events to each partition, one a tenth of a second from a second on.
 func (b *bench) spread(from int64, each int) {
 	b.t.Helper()
+	var records []*kgo.Record
+	for p := range int32(testPartitions) {
+		records = append(records, b.series(p, from, each)...)
+	}
+	b.send(records)
+}
+
+// series makes up events of one partition, one a tenth of a second from a second on.
+func (b *bench) series(partition int32, from int64, n int) []*kgo.Record {
+	var records []*kgo.Record
+	for i := range n {
+		at := testOrigin + from*1000 + int64(i)*100
+		host := fmt.Sprintf("h%d", i%4)
+		b.truth[fmt.Sprintf("%d %s /p", at/10_000*10_000, host)]++
+		records = append(records, &kgo.Record{Topic: b.topic, Partition: partition, Value: fmt.Appendf(nil, `{"t":%d,"host":%q,"path":"/p","n":%d}`, at, host, i)})
+	}
+	return records
+}
+
+// stamped is series with the events' times as those of the records, which a retention by time would remove.
+func (b *bench) stamped(partition int32, from int64, n int) []*kgo.Record {
+	records := b.series(partition, from, n)
+	for i, r := range records {
+		r.Timestamp = time.UnixMilli(testOrigin + from*1000 + int64(i)*100)
+	}
+	return records
+}
+
+// send writes records to their partitions.
+func (b *bench) send(records []*kgo.Record) {
+	b.t.Helper()
 	producer, err := kgo.NewClient(kgo.SeedBrokers(b.kafka), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	defer producer.Close()
-	var records []*kgo.Record
-	for p := range int32(testPartitions) {
-		for i := range each {
-			at := testOrigin + from*1000 + int64(i)*100
-			host := fmt.Sprintf("h%d", i%4)
-			b.truth[fmt.Sprintf("%d %s /p", at/10_000*10_000, host)]++
-			records = append(records, &kgo.Record{Topic: b.topic, Partition: p, Value: fmt.Appendf(nil, `{"t":%d,"host":%q,"path":"/p","n":%d}`, at, host, i)})
-		}
-	}
 	b.produced += int64(len(records))
 	if err := producer.ProduceSync(b.t.Context(), records...).FirstErr(); err != nil {
 		b.t.Fatal(err)

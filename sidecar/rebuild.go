@@ -55,26 +55,40 @@ func (m *maintenance) newRebuild(p *logPartition, chosen map[string]bool, defini
 	return b, nil
 }
 
+// grid is the length at whose multiples the windows begin together of all definitions that the chosen rollups ever had.
+func (b *rebuild) grid() rollup.Tier {
+	var chosen []rollup.Definition
+	for i, d := range b.partition.stream.definitions {
+		if b.chosen[i] {
+			chosen = append(chosen, d)
+		}
+	}
+	return grid(chosen, b.definitions)
+}
+
+// grid is the length at whose multiples the windows begin together of some rollups, under their definitions and earlier ones of the same names. Windows
+// divide a day evenly, and so does it.
+func grid(definitions []rollup.Definition, earlier map[string][]rollup.Definition) rollup.Tier {
+	common := rollup.Tier(time.Second)
+	for _, d := range definitions {
+		for _, other := range append(slices.Clone(earlier[d.Name]), d) {
+			a, b := common, other.Window
+			for b != 0 {
+				a, b = b, a%b
+			}
+			common = common / a * other.Window
+		}
+	}
+	return common
+}
+
+// after is the first multiple of a grid that is not before a time in milliseconds.
+func after(grid rollup.Tier, t int64) int64 { return grid.Start(t-1) + grid.Milliseconds() }
+
 // align widens a range until no window of any definition that the rollups ever had lies across its ends.
 func (b *rebuild) align(from, to int64) (int64, int64) {
-	const rounds = 100 // windows of a few lengths agree long before
-	for range rounds {
-		lo, hi := from, to
-		for i, d := range b.partition.stream.definitions {
-			if !b.chosen[i] {
-				continue
-			}
-			for _, other := range append(slices.Clone(b.definitions[d.Name]), d) {
-				lo = min(lo, other.Window.Start(lo))
-				hi = max(hi, other.Window.Start(hi-1)+other.Window.Milliseconds())
-			}
-		}
-		if lo == from && hi == to {
-			break
-		}
-		from, to = lo, hi
-	}
-	return from, to
+	grid := b.grid()
+	return grid.Start(from), after(grid, to)
 }
 
 // run goes through the windows that start in [from, to), as many at a time as fit into memory.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/config"
 	"github.com/tidemark/tidemark/sidecar/write"
 )
@@ -167,17 +169,31 @@ func (m *maintenance) replay(ctx context.Context, partitions []logPartition, o r
 	}
 	// Everything that keeps a partition from being rebuilt is found before the first is.
 	var work []*rebuild
+	var refusal *deletedError // of the partition of which the most is deleted
 	for i := range partitions {
-		b, err := m.newRebuild(&partitions[i], chosen, definitions, report)
+		p := &partitions[i]
+		if !slices.ContainsFunc(p.stream.definitions, func(d rollup.Definition) bool { return chosen[d.Name] }) {
+			continue
+		}
+		b, err := m.newRebuild(p, chosen, definitions, report)
 		if err != nil {
 			return err
 		}
 		b.writer = writer
 		from, _ := b.align(o.fromTime, to)
-		if _, err := m.offsetAt(ctx, &partitions[i], from); err != nil {
+		_, err = m.offsetAt(ctx, p, from)
+		if deleted := (*deletedError)(nil); errors.As(err, &deleted) && deleted.earliest >= 0 {
+			deleted.earliest = after(b.grid(), deleted.earliest)
+			if refusal == nil || deleted.earliest > refusal.earliest {
+				refusal = deleted
+			}
+		} else if err != nil {
 			return err
 		}
 		work = append(work, b)
+	}
+	if refusal != nil {
+		return refusal
 	}
 	for _, b := range work {
 		if err := b.run(ctx, o.fromTime, to); err != nil {

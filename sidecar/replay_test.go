@@ -185,6 +185,33 @@ func TestReplayRefusesWhatKafkaHasDeleted(t *testing.T) {
 	}
 }
 
+var earliest = regexp.MustCompile(`what can be rebuilt begins at (\S+)`)
+
+// TestReplayFromTheTimeThatARefusalNames has logs that begin at different places within their windows.
+func TestReplayFromTheTimeThatARefusalNames(t *testing.T) {
+	t.Parallel()
+	_, b := newFakeBench(t)
+	configuration := b.configure("idle_timeout: 1s", "idle_timeout: 1s\n    max_ahead: 1s", "groupings: [[host], []]", "groupings: [[host], []]\n      - name: minutes\n        window: 15s")
+	for p := range int32(testPartitions) {
+		b.send(b.stamped(p, 0, 600))
+	}
+	run := b.start(configuration)
+	b.await(run)
+	b.checkLedger(run)
+	run.end()
+	for p := range int32(testPartitions) {
+		b.deleteRecords(p, 33+40*int64(p))
+	}
+	_, out := b.command("replay", "--config", configuration, "--from", replayFrom)
+	told := earliest.FindStringSubmatch(out)
+	if told == nil || told[1] != "2026-01-01T00:00:30Z" {
+		t.Fatalf("the refusal names %v:\n%s", told, out)
+	}
+	if out = b.must("replay", "--config", configuration, "--from", told[1]); report(out)["windows that differed"] != "0" {
+		t.Errorf("from that time on it says:\n%s", out)
+	}
+}
+
 func TestLostOffsetsAreResumedOrBegunAnew(t *testing.T) {
 	for _, test := range []struct{ name, flag, lineage string }{
 		{"resume", "--resume", "0"},
@@ -247,16 +274,22 @@ func TestRestartTouchesNothingWhereASidecarJoinsMeanwhile(t *testing.T) {
 	run.end()
 }
 
-// TestRestartThatKafkaRefusesSaysWhatIsMissing has a Kafka that takes no commits.
-func TestRestartThatKafkaRefusesSaysWhatIsMissing(t *testing.T) {
-	t.Parallel()
+// newFakeBench is a bench on a Kafka whose requests can be made to fail and that removes no records by itself.
+func newFakeBench(t *testing.T) (*kfake.Cluster, *bench) {
+	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
 	_, store := startEmbedded(t)
-	b := newBench(t, cluster.ListenAddrs()[0], store)
+	return cluster, newBench(t, cluster.ListenAddrs()[0], store)
+}
+
+// TestRestartThatKafkaRefusesSaysWhatIsMissing has a Kafka that takes no commits.
+func TestRestartThatKafkaRefusesSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	cluster, b := newFakeBench(t)
 	configuration := b.configure()
 	b.produce(0, 600)
 	run := b.start(configuration)
