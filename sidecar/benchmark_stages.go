@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
+	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/generate"
@@ -251,22 +254,16 @@ func measureEncoding(ctx context.Context, s *benchmarkStream, events generate.Op
 	if err != nil {
 		return benchmarkRow{}, err
 	}
-	bytes, documents := 0, 0
-	work := func() (int64, error) {
-		bytes, documents = 0, 0
-		for _, w := range windows {
-			length, count, err := encodeWindow(w)
-			if err != nil {
-				return 0, err
-			}
-			bytes, documents = bytes+length, documents+count
-		}
-		return int64(documents), nil
+	e, stop := startEncoder(ctx)
+	defer stop()
+	work := func() (documents int64, err error) {
+		return e.encode(ctx, windows)
 	}
-	if _, err := work(); err != nil {
+	documents, err := work()
+	if err != nil {
 		return benchmarkRow{}, err
 	}
-	m := meter{name: "encode documents", unit: "document", bytes: bytes / documents, time: atLeast, whole: 1}
+	m := meter{name: "encode documents", unit: "document", bytes: int(e.writer.Stats.Bytes.Load() / documents), time: atLeast, whole: 1}
 	return m.run(ctx, work, func() {})
 }
 
@@ -294,22 +291,45 @@ func closedWindows(s *benchmarkStream, events generate.Options) ([]*aggregate.Wi
 	return windows, nil
 }
 
-// encodeWindow makes the bulk request of a window's documents, in pieces as large as the writer's.
-func encodeWindow(w *aggregate.Window) (bytes, documents int, err error) {
-	definition, hash := &w.Rollup().Definition, w.Rollup().Hash
-	partition := rollup.Partition{Topic: "bench", TopicID: [16]byte{1}}
-	request := &write.Request{}
-	var source []byte
-	err = w.Documents(partition, func(doc *rollup.Document) error {
-		if len(request.Body()) > 256<<10 {
-			bytes += len(request.Body())
-			*request = write.Request{}
+// encoder is a writer whose cluster takes everything at once.
+type encoder struct{ writer *write.Writer }
+
+func startEncoder(ctx context.Context) (e encoder, stop func()) {
+	e.writer = write.New(accepting{}, write.Options{})
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { e.writer.Run(ctx) })
+	return e, func() { cancel(); running.Wait() }
+}
+
+// encodedAtOnce is how many documents are written before any is waited for, about.
+const encodedAtOnce = 20_000
+
+// encode writes the documents of windows, several times where they are few, and says how many there were.
+func (e encoder) encode(ctx context.Context, windows []*aggregate.Window) (documents int64, err error) {
+	var writing sync.WaitGroup
+	for documents < encodedAtOnce {
+		for _, w := range windows {
+			target := write.Target{Prefix: "tidemark", Definition: &w.Rollup().Definition, Hash: w.Rollup().Hash}
+			writing.Add(1)
+			b := e.writer.Begin(func(write.Result) { writing.Done() })
+			partition := rollup.Partition{Topic: "bench", TopicID: [16]byte{1}}
+			if err := w.Documents(partition, func(doc *rollup.Document) error { return b.Add(ctx, target, doc) }); err != nil {
+				return 0, err
+			}
+			if err := b.Close(); err != nil {
+				return 0, err
+			}
+			documents += int64(b.Documents())
 		}
-		index := rollup.IndexName("tidemark", definition.Name, definition.Window, doc.Start)
-		source = doc.AppendJSON(source[:0], definition, hash)
-		request.Index(index, doc.ID(hash), rollup.Version(1, doc.LastOffset), source)
-		documents++
-		return nil
-	})
-	return bytes + len(request.Body()), documents, err
+	}
+	writing.Wait()
+	return documents, nil
+}
+
+type accepting struct{}
+
+// Bulk accepts every action, of two lines each.
+func (accepting) Bulk(_ context.Context, body []byte) (*elastic.BulkResponse, error) {
+	return &elastic.BulkResponse{Items: make([]elastic.BulkItem, bytes.Count(body, []byte("\n"))/2)}, nil
 }

@@ -131,16 +131,18 @@ func BenchmarkDocuments(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			e, stop := startEncoder(b.Context())
+			defer stop()
 			b.ReportAllocs()
-			documents := 0
-			for documents < b.N {
-				bytes, n, err := encodeWindow(windows[0])
+			documents := int64(0)
+			for documents < int64(b.N) {
+				n, err := e.encode(b.Context(), windows)
 				if err != nil {
 					b.Fatal(err)
 				}
 				documents += n
-				b.SetBytes(int64(bytes / n))
 			}
+			b.SetBytes(e.writer.Stats.Bytes.Load() / documents)
 		})
 	}
 }

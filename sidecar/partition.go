@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	// A partition's reading is paused while more than pauseBytes wait to be aggregated, and goes on below resumeBytes.
-	pauseBytes  = 4 << 20
-	resumeBytes = 1 << 20
+	// A partition that has taken nothing for stuckAfter, since what it writes is not acknowledged, is paused while more than pauseBytes wait to be
+	// aggregated, and goes on below resumeBytes.
+	stuckAfter  = time.Second
+	pauseBytes  = 512 << 10
+	resumeBytes = 256 << 10
 	// recordOverhead is what a record takes besides its key and value, in bytes.
 	recordOverhead = 250
 	// batchRecords is how many records are aggregated before windows are closed and acknowledgements looked at.
@@ -62,7 +64,8 @@ type partition struct {
 
 	mu      sync.Mutex
 	queue   []*kgo.Record
-	queued  int // bytes
+	queued  int       // bytes
+	taken   time.Time // when it was looked into last
 	paused  bool
 	logEnd  int64
 	endAt   time.Time // when the log ended there, or before
@@ -134,7 +137,7 @@ type state func(context.Context) state
 // start begins the work from a state.
 func (p *partition) start(initial aggregate.State) {
 	ctx, cancel := context.WithCancel(context.Background())
-	p.cancel, p.ended = cancel, make(chan struct{})
+	p.cancel, p.ended, p.taken = cancel, make(chan struct{}), time.Now()
 	go func() {
 		defer close(p.ended)
 		for s := p.beginning(initial); s != nil; {
@@ -145,7 +148,7 @@ func (p *partition) start(initial aggregate.State) {
 	}()
 }
 
-// Deliver queues records, and pauses the fetching where too many wait.
+// Deliver queues records, and pauses the fetching where too many wait for nothing.
 func (p *partition) Deliver(records []*kgo.Record) {
 	size := 0
 	for _, r := range records {
@@ -156,7 +159,7 @@ func (p *partition) Deliver(records []*kgo.Record) {
 	p.queued += size
 	switch {
 	case p.paused:
-	case p.queued > pauseBytes:
+	case p.queued > pauseBytes && time.Since(p.taken) > stuckAfter:
 		p.paused = true
 		p.backlog.add(size - p.queued)
 		p.services.pause(p.key, true) // under the lock, so that it does not come after the resumption
@@ -361,6 +364,7 @@ func (p *partition) take() (records []*kgo.Record, drain bool) {
 	for _, r := range records {
 		size += recordBytes(r)
 	}
+	p.taken = time.Now()
 	p.queued -= size
 	if len(p.queue) == 0 {
 		p.queue = nil

@@ -149,11 +149,19 @@ type Grouping []string
 const Total = "total"
 
 // String is the grouping as documents name it: the dimensions joined by commas, or Total.
-func (g Grouping) String() string {
+func (g Grouping) String() string { return string(g.appendTo(nil)) }
+
+func (g Grouping) appendTo(b []byte) []byte {
 	if len(g) == 0 {
-		return Total
+		return append(b, Total...)
 	}
-	return strings.Join(g, ",")
+	for i, name := range g {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, name...)
+	}
+	return b
 }
 
 // Contains reports whether every one of the dimensions is in the grouping.

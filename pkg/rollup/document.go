@@ -92,11 +92,14 @@ type Document struct {
 func Version(lineage, lastOffset int64) int64 { return lineage<<lineageShift + lastOffset + 1 }
 
 // ID is the document's deterministic identity under the definition with the given hash: 22 characters of URL-safe base64.
-func (doc *Document) ID(definition string) string {
+func (doc *Document) ID(definition string) string { return string(doc.AppendID(nil, definition)) }
+
+// AppendID appends the document's ID to dst.
+func (doc *Document) AppendID(dst []byte, definition string) []byte {
 	var scratch [256]byte
 	b := append(scratch[:0], definition...)
 	b = append(b, 0)
-	b = append(b, doc.Grouping.String()...)
+	b = doc.Grouping.appendTo(b)
 	b = append(b, 0)
 	if p := doc.Partition; p != nil {
 		b = append(b, 'p')
@@ -117,7 +120,7 @@ func (doc *Document) ID(definition string) string {
 		b = append(b, v...)
 	}
 	sum := sha256.Sum256(b)
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
+	return base64.RawURLEncoding.AppendEncode(dst, sum[:16])
 }
 
 func appendInt(b []byte, n int64) []byte {
@@ -130,16 +133,19 @@ func (doc *Document) AppendJSON(b []byte, d *Definition, definition string) []by
 	b = strconv.AppendInt(b, doc.Start, 10)
 	if doc.Partition != nil {
 		b = append(b, `,"partition":`...)
-		b = appendString(b, doc.Partition.String())
+		b = appendString(b, doc.Partition.Topic)
+		b[len(b)-1] = '/' // instead of the quote
+		b = strconv.AppendInt(b, int64(doc.Partition.Number), 10)
+		b = append(b, '"')
 		if doc.Partition.TopicID != [16]byte{} {
 			b = append(b, `,"topic_id":"`...)
 			b = hex.AppendEncode(b, doc.Partition.TopicID[:])
 			b = append(b, '"')
 		}
 	}
-	b = append(b, `,"grouping":`...)
-	b = appendString(b, doc.Grouping.String())
-	b = append(b, `,"definition":`...)
+	b = append(b, `,"grouping":"`...)
+	b = doc.Grouping.appendTo(b) // names of dimensions have no character that JSON escapes
+	b = append(b, `","definition":`...)
 	b = appendString(b, definition)
 	if doc.Correction != nil {
 		b = append(b, `,"late":true,"arrived":`...)

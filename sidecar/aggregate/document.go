@@ -88,14 +88,17 @@ func (w *Window) smaller(g int, grouping rollup.Grouping) *table {
 func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yield func(*rollup.Document) error) error {
 	d := &w.rollup.Definition
 	doc := rollup.Document{Start: w.key.start, Partition: &p, Grouping: grouping, Correction: w.correction()}
-	var values [][]byte
+	names := string(t.names) // in one piece, of which the documents' values are parts
 	for _, i := range t.order() {
 		doc.Overflow = t.isRest(i)
 		doc.Dimensions = doc.Dimensions[:0]
 		if !doc.Overflow {
-			values = splitKey(values[:0], t.name(i))
-			for _, v := range values {
-				doc.Dimensions = append(doc.Dimensions, string(v))
+			key := t.name(i)
+			for at := t.rows[i].name; len(key) > 0; {
+				n, size := binary.Uvarint(key)
+				length := size + int(n)
+				doc.Dimensions = append(doc.Dimensions, names[at+size:at+length])
+				key, at = key[length:], at+length
 			}
 		}
 		r := t.rows[i]

@@ -25,6 +25,8 @@ const (
 	// A well compressed topic inflates to many times what is fetched.
 	fetchBytes          = 2 << 20
 	fetchPartitionBytes = 256 << 10
+	// fetchWait is how long a broker waits for records, and a partition that is read again after a pause for that.
+	fetchWait = 250 * time.Millisecond
 	// adminTimeout bounds a request that is not a fetch.
 	adminTimeout = 15 * time.Second
 	// closeTimeout bounds the leaving of the group.
@@ -163,6 +165,7 @@ func (g *Group) clientOptions() ([]kgo.Opt, error) {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // records that are gone are counted here first
 		kgo.KeepControlRecords(),                    // their offsets are part of the position
+		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.FetchMaxPartitionBytes(fetchPartitionBytes),
 		kgo.WithDecompressor(newDecompressor(&g.buffers)),

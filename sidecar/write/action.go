@@ -46,7 +46,7 @@ func appendIndex(dst []byte, index, id string, version int64, source []byte) []b
 }
 
 // appendAction appends the line that says what is to be done with which document.
-func appendAction(dst []byte, op, index, id string, version int64) []byte {
+func appendAction[T string | []byte](dst []byte, op, index string, id T, version int64) []byte {
 	dst = append(dst, `{"`...)
 	dst = append(dst, op...)
 	dst = append(dst, `":{"_index":`...)
@@ -59,10 +59,10 @@ func appendAction(dst []byte, op, index, id string, version int64) []byte {
 }
 
 // appendString appends s as a JSON string.
-func appendString(dst []byte, s string) []byte {
+func appendString[T string | []byte](dst []byte, s T) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			text, _ := json.Marshal(s) // a string can always be encoded
+			text, _ := json.Marshal(string(s)) // a string can always be encoded
 			return append(dst, text...)
 		}
 	}

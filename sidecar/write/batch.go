@@ -88,7 +88,8 @@ func (b *Batch) Add(ctx context.Context, t Target, doc *rollup.Document) error {
 	}
 	it := item{events: doc.Count, full: len(doc.Grouping) == len(t.Definition.Dimensions), overflow: doc.Overflow}
 	return b.add(ctx, it, func(dst []byte) []byte {
-		dst = appendAction(dst, "index", b.index, doc.ID(t.Hash), rollup.Version(t.Lineage, doc.LastOffset))
+		var id [32]byte
+		dst = appendAction(dst, "index", b.index, doc.AppendID(id[:0], t.Hash), rollup.Version(t.Lineage, doc.LastOffset))
 		dst = doc.AppendJSON(dst, t.Definition, t.Hash)
 		return append(dst, '\n')
 	})
