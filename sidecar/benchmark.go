@@ -26,6 +26,7 @@ type benchmarkOptions struct {
 	eventRate          int64
 	ansi               float64
 	fixedOrder         bool
+	batch              int
 	seed               uint64
 
 	partitions  int
@@ -104,6 +105,7 @@ func newBenchCommand(logging *logOptions) *cobra.Command {
 	f.IntVar(&o.keys, "keys", 0, "how many keys there are, instead of --hosts and --paths")
 	f.Int64Var(&o.eventRate, "event-rate", 10_000, "how many events a second of event time has: fewer make more windows and documents")
 	f.Float64Var(&o.ansi, "ansi", 0.1, "the share of messages with escape sequences of a terminal, 0 to 1")
+	f.IntVar(&o.batch, "batch", 0, "how many events a host writes before another one does, a multiple of --paths, or 1 (default: 20 times --paths): a Filebeat sends up to 2048")
 	f.BoolVar(&o.fixedOrder, "fixed-order", false, "give all events their fields in the same order, which Filebeat does not")
 	f.Uint64Var(&o.seed, "seed", 1, "makes other events")
 	f.IntVar(&o.partitions, "partitions", 4, "how many partitions the topic has, 1 to 1000")
@@ -149,14 +151,17 @@ func (o *benchmarkOptions) check(c *cobra.Command) (generate.Options, error) {
 	if changed("keys") {
 		o.hosts, o.paths = divide(o.keys)
 	}
+	if !changed("batch") {
+		o.batch = 20 * o.paths
+	}
 	events := generate.Options{
-		Hosts: o.hosts, Paths: o.paths, Bytes: o.eventBytes, ANSI: o.ansi, FixedOrder: o.fixedOrder, Seed: o.seed, Rate: o.eventRate,
+		Batch: o.batch, Hosts: o.hosts, Paths: o.paths, Bytes: o.eventBytes, ANSI: o.ansi, FixedOrder: o.fixedOrder, Seed: o.seed, Rate: o.eventRate,
 	}
 	// A zero would be a default there.
 	for _, f := range []struct {
 		name  string
 		value int64
-	}{{"hosts", int64(o.hosts)}, {"paths", int64(o.paths)}, {"event-bytes", int64(o.eventBytes)}, {"event-rate", o.eventRate}} {
+	}{{"hosts", int64(o.hosts)}, {"paths", int64(o.paths)}, {"event-bytes", int64(o.eventBytes)}, {"batch", int64(o.batch)}, {"event-rate", o.eventRate}} {
 		if f.value < 1 {
 			return events, fmt.Errorf("--%s %d: 1 or more are allowed", f.name, f.value)
 		}

@@ -46,6 +46,7 @@ type benchmarkEvents struct {
 	Keys        int     `json:"keys"`
 	ANSI        float64 `json:"ansi"`
 	FixedOrder  bool    `json:"fixed_order"`
+	Batch       int     `json:"batch"`
 	EventRate   int64   `json:"event_rate"`
 	Seed        uint64  `json:"seed"`
 	Rollups     int     `json:"rollups"`
@@ -78,7 +79,7 @@ func newBenchmarkReport(ctx context.Context, o *benchmarkOptions, events generat
 		Version: version(),
 		Machine: benchmarkMachine{CPU: runtime.GOARCH, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version()},
 		Events: benchmarkEvents{
-			Bytes: events.Bytes, Hosts: events.Hosts, Paths: events.Paths, Keys: events.Hosts * events.Paths, ANSI: events.ANSI, FixedOrder: events.FixedOrder,
+			Bytes: events.Bytes, Hosts: events.Hosts, Paths: events.Paths, Keys: events.Hosts * events.Paths, ANSI: events.ANSI, FixedOrder: events.FixedOrder, Batch: events.Batch,
 			EventRate: events.Rate, Seed: events.Seed, Rollups: o.rollups, Partitions: o.partitions, Keyed: o.keyed, Compression: o.compression, Servers: servers,
 		},
 	}
@@ -125,8 +126,12 @@ func reportHead(r *benchmarkReport) string {
 	if e.FixedOrder {
 		order = "fields in the same order"
 	}
-	return fmt.Sprintf("tidemark %s, %s, %d cores, %s/%s, %s, load %.1f\nevents of %s bytes, %s; %s hosts x %s paths = %s keys; rollups: %d\n",
-		r.Version, m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.Load, grouped(int64(e.Bytes)), order, grouped(int64(e.Hosts)), grouped(int64(e.Paths)), grouped(int64(e.Keys)), e.Rollups)
+	batch := fmt.Sprintf("in batches of %s", grouped(int64(e.Batch)))
+	if e.Batch == 1 {
+		batch = "in turn"
+	}
+	return fmt.Sprintf("tidemark %s, %s, %d cores, %s/%s, %s, load %.1f\nevents of %s bytes, %s, the hosts %s; %s hosts x %s paths = %s keys; rollups: %d\n",
+		r.Version, m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.Load, grouped(int64(e.Bytes)), order, batch, grouped(int64(e.Hosts)), grouped(int64(e.Paths)), grouped(int64(e.Keys)), e.Rollups)
 }
 
 func grouped(n int64) string { return humanize.Comma(n) }

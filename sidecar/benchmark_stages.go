@@ -124,6 +124,7 @@ func (b *benchmark) stages(ctx context.Context) (err error) {
 			events := b.events
 			if s.keys > 0 {
 				events.Hosts, events.Paths = divide(s.keys)
+				events.Batch = 0 // so that every key is written soon
 			}
 			if h, err = holdEvents(events, b.limits.bytes); err != nil {
 				return err
@@ -269,6 +270,7 @@ func measureEncoding(ctx context.Context, s *benchmarkStream, events generate.Op
 
 // closedWindows are a window of each rollup with every key in it.
 func closedWindows(s *benchmarkStream, events generate.Options) ([]*aggregate.Window, error) {
+	events.Batch = 0 // so that the first events have all keys
 	source, err := generate.NewFilebeat(events)
 	if err != nil {
 		return nil, err

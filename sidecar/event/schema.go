@@ -95,6 +95,16 @@ func (n *node) edge(key []byte) *edge {
 	return n.edges[string(key)]
 }
 
+// walk calls visit with the slot of each path that ends below the node, once or several times.
+func (n *node) walk(visit func(Slot)) {
+	for _, e := range n.edges {
+		if e.node.slot >= 0 {
+			visit(e.node.slot)
+		}
+		e.node.walk(visit)
+	}
+}
+
 type edge struct {
 	node   *node
 	joined uint32 // bits of the rank

@@ -21,6 +21,7 @@ type object struct {
 	members []*member
 	first   *member // which came first the last time
 	node    *node   // the wanted paths that lead here; nil for none
+	slots   []Slot  // of the paths that lead through here
 }
 
 // member is a member of an object. Its text begins with the key and the colon, and the white space after them.
@@ -32,11 +33,13 @@ type member struct {
 	words, masks [2]uint64
 	next         *member // which came after it the last time
 	kind         memberKind
-	slot         Slot     // -1: it is not wanted
-	value        Value    // of a constant that is wanted
-	object       *object  // of an object
-	arrays       [][]byte // that were values of it
-	document     uint64   // in which it was met last, where that matters
+	slot         Slot          // -1: it is not wanted
+	value        Value         // of a constant that is wanted
+	object       *object       // of an object
+	arrays       [][]byte      // that were values of it
+	known        []knownObject // that were values of it, by the first bytes of their first keys
+	luck         int           // with them
+	document     uint64        // in which it was met last, where that matters
 }
 
 type memberKind uint8
@@ -127,6 +130,18 @@ func (m *member) begins(data []byte) bool {
 	return n <= len(m.words)*8 || len(data) >= n && string(data[len(m.words)*8:n]) == string(m.text[len(m.words)*8:])
 }
 
+// indexSize is how many places objects are told apart by.
+const indexSize = 32
+
+// place tells objects and members apart by the first bytes of the key at the beginning of the data.
+func place(data []byte) int {
+	const keyAt = 1 // behind the quote
+	if len(data) < keyAt+4 {
+		return 0
+	}
+	return int(binary.LittleEndian.Uint32(data[keyAt:]) * 0x9e3779b1 >> 27)
+}
+
 // find finds the member whose key comes next. A constant that has another value here is one no more.
 func (o *object) find(data []byte, i int) *member {
 	var word uint64
@@ -179,7 +194,7 @@ func (s *shape) member(m *member, data []byte, i, depth int, e *Event) (end int,
 			}
 			m.document = s.document
 		}
-		return s.object(m.object, data, i+1, depth+1, e)
+		return s.nested(m, data, i, depth, e)
 	}
 	if i >= len(data) {
 		return i, false
@@ -226,33 +241,6 @@ func (m *member) other(data []byte, i, depth int, e *Event) (end int, ok bool) {
 			return i, false
 		}
 		*v = makeValue(data[i:end], e)
-	}
-	return end, ok
-}
-
-// knownArrays is how many arrays a member remembers: hosts have the same addresses again and again.
-const knownArrays = 64
-
-// maxKnownArray is the size of the largest array that is remembered.
-const maxKnownArray = 512
-
-// array passes over an array that perhaps was there before.
-func (m *member) array(data []byte, i, depth int) (end int, ok bool) {
-	const prefix = 16 // what arrays are told apart by, first
-	var known *[]byte
-	if len(data)-i >= prefix {
-		if m.arrays == nil {
-			m.arrays = make([][]byte, knownArrays)
-		}
-		h := binary.LittleEndian.Uint64(data[i:])*0x9e3779b97f4a7c15 ^ binary.LittleEndian.Uint64(data[i+8:])*0xc2b2ae3d27d4eb4f
-		known = &m.arrays[h>>58]
-		if n := len(*known); n > 0 && n <= len(data)-i && string(data[i:i+n]) == string(*known) {
-			return i + n, true
-		}
-	}
-	end, reason := skipValue(data, i, depth)
-	if ok = reason == "" && utf8.Valid(data[i:end]); ok && known != nil && end-i <= maxKnownArray {
-		*known = append((*known)[:0], data[i:end]...)
 	}
 	return end, ok
 }

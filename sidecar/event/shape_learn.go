@@ -63,13 +63,21 @@ func (s *shape) learn(d *jsonDecoder, data []byte) {
 		return
 	}
 	if s.root == nil || s.members > maxShapeMembers {
-		s.root, s.members = &object{node: d.root}, 0
+		s.root, s.members = newObject(d.root), 0
 	}
 	i := skipSpace(data, 0)
 	if data[i] == '[' {
 		i = skipSpace(data, i+1)
 	}
 	s.learnObject(s.root, data, i)
+}
+
+func newObject(n *node) *object {
+	o := &object{node: n}
+	if n != nil {
+		n.walk(func(slot Slot) { o.slots = append(o.slots, slot) })
+	}
+	return o
 }
 
 // learnObject learns the members of the valid object at i.
@@ -113,7 +121,7 @@ func (s *shape) learnMember(o *object, data []byte, i, start int) (end int, m *m
 	switch c := data[start]; {
 	case c == '{' && m.slot < 0 && (leads || n == nil && (isNew || m.kind == nested)):
 		if m.kind != nested {
-			m.kind, m.object = nested, &object{node: n}
+			m.kind, m.object, m.known = nested, newObject(n), nil
 			m.setText(m.text[:m.key])
 		}
 		s.learnObject(m.object, data, start)
@@ -132,7 +140,7 @@ func (s *shape) learnMember(o *object, data []byte, i, start int) (end int, m *m
 }
 
 func newMember(key []byte) *member {
-	m := &member{key: len(key)}
+	m := &member{key: len(key), luck: maxLuck}
 	m.head, m.mask = word(key)
 	m.setText(bytes.Clone(key))
 	return m

@@ -2,6 +2,7 @@ package event
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
@@ -88,6 +89,19 @@ func TestAShapeDecidesNothing(t *testing.T) {
 	for i := range len(base) {
 		p.check(t, base[:i])
 		p.check(t, base+base[i:])
+	}
+}
+
+func TestObjectsThatAreKnownLeaveOutNothing(t *testing.T) {
+	p := newPair(t, "host.name", "host.os.name", "a.b", "x.y")
+	documents := []string{
+		`{"host":{"id":1}}`, `{"host":{"name":"a","os":{"name":"b"}}}`, `{"host.name":"x","host":{"id":1}}`, `{"host":{"id":1},"host.name":"y"}`, `{"host":{"id":1}}`,
+		`{"a":{"b":{"c":[1]}},"x":{"y":null}}`, `{"x":{"y":null},"a":{"b":{"c":[1]}}}`, `{"a":{"b":"\u00e9"},"a":{"b":"\u00e9"}}`, `{"a":{"b":"\u00e9"}}`, `{"a":{"b":"\u00e9"`, `{"a":{"b":"\u00e9"}x`,
+		`[{"a":{"b":"\u00e9"}}]`, `{"deep":` + strings.Repeat(`{"a":`, MaxDepth-2) + `{"b":1}` + strings.Repeat("}", MaxDepth-1), `[{"deep":` + strings.Repeat(`{"a":`, MaxDepth-2) + `{"b":1}` + strings.Repeat("}", MaxDepth-1) + "]",
+	}
+	rnd := rand.New(rand.NewPCG(1, 1))
+	for range 5_000 {
+		p.check(t, strings.ReplaceAll(documents[rnd.IntN(len(documents))], `"id":1`, fmt.Sprintf(`"id":%d`, rnd.IntN(5))))
 	}
 }
 

@@ -37,6 +37,9 @@ type Options struct {
 	Fields int
 	// ANSI is the share of messages with escape sequences of a terminal, 0 to 1.
 	ANSI float64
+	// Batch is how many events a host writes before another one does, since a Filebeat sends the events of its host in batches: a multiple of Paths, or 1
+	// for hosts that write in turn. Default: Paths.
+	Batch int
 	// FixedOrder gives the fields of all events in the same order.
 	FixedOrder bool
 	// Seed makes other events.
@@ -104,6 +107,9 @@ func (o Options) Defaults() Options {
 			*d.value = d.to
 		}
 	}
+	if o.Batch == 0 {
+		o.Batch = o.Paths
+	}
 	if o.Rate == 0 {
 		o.Rate = 10_000
 	}
@@ -125,13 +131,16 @@ func (o *Options) check() error {
 		return fmt.Errorf("%d additional fields are not possible: 0 to %d are allowed", o.Fields, MaxFields)
 	case !(o.ANSI >= 0 && o.ANSI <= 1):
 		return fmt.Errorf("a share of %v is not possible: 0 to 1 are allowed", o.ANSI)
+	case o.Batch != 1 && (o.Batch < 1 || o.Batch%o.Paths != 0):
+		return fmt.Errorf("batches of %d events are not possible: 1, or a multiple of the %d paths of a host, is allowed", o.Batch, o.Paths)
 	case o.Rate < 1:
 		return fmt.Errorf("a rate of %d events a second is not possible: 1 or more are allowed", o.Rate)
 	}
 	return nil
 }
 
-// Keys is how many pairs of host and path there are. Every so many events in a row, counted from event 0, have each pair once.
+// Keys is how many pairs of host and path there are. As many events in a row, counted from event 0, have each pair once, where a batch has at most one event
+// for each path; with larger batches as many times more events have each as often.
 func (f *Filebeat) Keys() int { return int(f.keys) }
 
 // Bytes is the length of each event.
@@ -149,8 +158,14 @@ func (f *Filebeat) Key(i int64) (hostName, path string) {
 }
 
 func (f *Filebeat) key(i int64) uint64 {
-	round := uint64(i) / f.keys
-	return permute(uint64(i)%f.keys, f.keys, mix(f.options.Seed^round*golden))
+	batch, paths, hosts := uint64(f.options.Batch), uint64(len(f.paths)), uint64(len(f.hosts))
+	if batch == 1 {
+		round := uint64(i) / f.keys
+		return permute(uint64(i)%f.keys, f.keys, mix(f.options.Seed^round*golden))
+	}
+	turn := uint64(i) / batch
+	host := permute(turn%hosts, hosts, mix(f.options.Seed^turn/hosts*golden))
+	return host*paths + permute(uint64(i)%paths, paths, mix(f.options.Seed^uint64(i)/paths*golden))
 }
 
 // Append appends event i, from 0 on.
