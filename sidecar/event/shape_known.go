@@ -109,4 +109,3 @@ func (m *member) array(data []byte, i, depth int) (end int, ok bool) {
 	}
 	return end, ok
 }
-

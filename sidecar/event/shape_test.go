@@ -142,3 +142,30 @@ func FuzzShapes(f *testing.F) {
 		}
 	})
 }
+
+func TestTextIsScannedAlikeInEveryWay(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 3))
+	for range 20_000 {
+		data := make([]byte, rnd.IntN(200))
+		for i := range data {
+			switch rnd.IntN(60) {
+			case 0:
+				data[i] = []byte{'"', '\\', 0, 0x1f, '\n'}[rnd.IntN(5)]
+			case 1:
+				data[i] = byte(0x80 + rnd.IntN(128))
+			default:
+				data[i] = byte(0x20 + rnd.IntN(0x60))
+			}
+		}
+		from := rnd.IntN(len(data) + 1)
+		want, ascii := from, true
+		for ; want < len(data) && data[want] >= 0x20 && data[want] != '"' && data[want] != '\\'; want++ {
+			ascii = ascii && data[want] < 0x80
+		}
+		for name, skip := range map[string]func([]byte, int) (int, bool){"whatever there is": skipPlain, "words": skipPlainWords} {
+			if at, plain := skip(data, from); at != want || plain != ascii {
+				t.Fatalf("%s: %q from %d: %d, %t, want %d, %t", name, data, from, at, plain, want, ascii)
+			}
+		}
+	}
+}
