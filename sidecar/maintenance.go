@@ -193,6 +193,19 @@ func (e *deletedError) Error() string {
 		e.partition.String(), e.partition.logStart, time.UnixMilli(e.earliest).UTC().Format(time.RFC3339Nano))
 }
 
+// or is the one of two refusals that names the later time, which is put on a grid. Another error is given back.
+func (e *deletedError) or(err error, grid rollup.Tier) (*deletedError, error) {
+	var deleted *deletedError
+	if !errors.As(err, &deleted) || deleted.earliest < 0 {
+		return nil, err
+	}
+	deleted.earliest = after(grid, deleted.earliest)
+	if e == nil || deleted.earliest > e.earliest {
+		return deleted, nil
+	}
+	return e, nil
+}
+
 // firstTime is the timestamp of the first record of the log, in milliseconds, or -1 without one.
 func (m *maintenance) firstTime(ctx context.Context, p *logPartition) (int64, error) {
 	first := int64(-1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ type rebuild struct {
 	writer      *write.Writer                  // nil: differences are only told
 	lineage     int64
 	report      *replayReport
+	// allowLoss has windows written also where Kafka, which has deleted records, holds fewer events than their documents.
+	allowLoss bool
 }
 
 // newRebuild fails where the partition cannot be compared: its owner has not committed a state under the configured definitions.
@@ -126,8 +129,11 @@ func (b *rebuild) run(ctx context.Context, from, to int64) error {
 // compare goes through one rollup's windows in the order of their starts, those of the log and those of the documents.
 func (b *rebuild) compare(ctx context.Context, i int, windows []*aggregate.Window, from, to int64) error {
 	d := &b.partition.stream.definitions[i]
-	old, covered, err := b.otherWindows(ctx, d, from, to)
+	old, places, err := b.otherWindows(ctx, d, from, to)
 	if err != nil {
+		return err
+	}
+	if old, err = b.leave(i, old, windows, places); err != nil {
 		return err
 	}
 	at := func(start int64) (counted []*aggregate.Window) {
@@ -140,11 +146,11 @@ func (b *rebuild) compare(ctx context.Context, i int, windows []*aggregate.Windo
 	settle := func(start int64, documents []stored) error {
 		for len(windows) > 0 && windows[0].Start() < start {
 			earlier := windows[0].Start()
-			if err := b.settle(ctx, i, earlier, at(earlier), nil, covered[earlier]); err != nil {
+			if err := b.settle(ctx, i, earlier, at(earlier), nil, places[earlier]); err != nil {
 				return err
 			}
 		}
-		return b.settle(ctx, i, start, at(start), documents, covered[start])
+		return b.settle(ctx, i, start, at(start), documents, places[start])
 	}
 	var same []stored
 	for doc, err := range b.stored(ctx, rollup.IndexPattern(b.prefix(), d.Name, d.Window), from, to) {
@@ -166,17 +172,23 @@ func (b *rebuild) compare(ctx context.Context, i int, windows []*aggregate.Windo
 	}
 	for len(windows) > 0 {
 		start := windows[0].Start()
-		if err := b.settle(ctx, i, start, at(start), nil, covered[start]); err != nil {
+		if err := b.settle(ctx, i, start, at(start), nil, places[start]); err != nil {
 			return err
 		}
 	}
 	return b.replace(ctx, i, nil, old)
 }
 
+// place is what is known of a window from the documents of earlier definitions with windows of another length.
+type place struct {
+	covered bool // by these
+	left    bool // they are, since Kafka has deleted events that they hold
+}
+
 // otherWindows finds the documents of earlier definitions with windows of another length that the present ones take the place of, and the present windows
 // that these cover.
-func (b *rebuild) otherWindows(ctx context.Context, d *rollup.Definition, from, to int64) (old []stored, covered map[int64]bool, err error) {
-	covered = map[int64]bool{}
+func (b *rebuild) otherWindows(ctx context.Context, d *rollup.Definition, from, to int64) (old []stored, places map[int64]place, err error) {
+	places = map[int64]place{}
 	seen := map[rollup.Tier]bool{d.Window: true}
 	for _, other := range b.definitions[d.Name] {
 		if seen[other.Window] {
@@ -193,15 +205,68 @@ func (b *rebuild) otherWindows(ctx context.Context, d *rollup.Definition, from, 
 			}
 			old = append(old, doc)
 			for at := d.Window.Start(start); at < start+length; at += d.Window.Milliseconds() {
-				covered[at] = true
+				places[at] = place{covered: true}
 			}
 		}
 	}
-	return old, covered, nil
+	return old, places, nil
+}
+
+// leave takes out of the documents with windows of another length those that hold more events than Kafka has for the same time, and marks the places of
+// the windows that would take over from them.
+func (b *rebuild) leave(i int, old []stored, windows []*aggregate.Window, places map[int64]place) ([]stored, error) {
+	if len(old) == 0 || !b.mayLackEvents() {
+		return old, nil
+	}
+	d := &b.partition.stream.definitions[i]
+	cell := grid([]rollup.Definition{*d}, b.definitions)
+	had, has := map[int64]int64{}, map[int64]int64{}
+	for _, doc := range old {
+		had[cell.Start(doc.integer(rollup.FieldTime))] += b.events(i, doc)
+	}
+	for _, w := range windows {
+		if w.Closing() > b.state.Since {
+			continue
+		}
+		counted := cells{}
+		if err := b.addWindow(counted, w); err != nil {
+			return nil, err
+		}
+		has[cell.Start(w.Start())] += counted.events(d.Groupings[0].String())
+	}
+	short := func(at int64) bool { return has[cell.Start(at)] < had[cell.Start(at)] }
+	for at := range places {
+		places[at] = place{covered: true, left: short(at)}
+	}
+	for _, at := range slices.Sorted(maps.Keys(had)) {
+		if short(at) {
+			b.report.differs(d.Name, b.partition, at, had[at], has[at], 0, true)
+		}
+	}
+	return slices.DeleteFunc(old, func(doc stored) bool { return short(doc.integer(rollup.FieldTime)) }), nil
+}
+
+// mayLackEvents reports whether Kafka may have deleted records that are in documents, and these are to be kept: records' timestamps can go back, so those
+// that are left do not tell of which times the others were.
+func (b *rebuild) mayLackEvents() bool { return b.partition.logStart > 0 && !b.allowLoss }
+
+// events is how many events a document of the i-th rollup tells of, under the grouping that counts each once.
+func (b *rebuild) events(i int, doc stored) int64 {
+	present := &b.partition.stream.definitions[i]
+	full := present.Groupings[0].String()
+	for _, d := range b.definitions[present.Name] {
+		if doc.text(rollup.FieldDefinition) == d.Hash() {
+			full = d.Groupings[0].String()
+		}
+	}
+	if doc.text(rollup.FieldGrouping) != full {
+		return 0
+	}
+	return doc.integer(rollup.FieldCount)
 }
 
 // settle compares one window, and replaces it where that is needed. What closed before the present definitions took over is looked at by itself.
-func (b *rebuild) settle(ctx context.Context, i int, start int64, counted []*aggregate.Window, documents []stored, covered bool) error {
+func (b *rebuild) settle(ctx context.Context, i int, start int64, counted []*aggregate.Window, documents []stored, known place) error {
 	d := &b.partition.stream.definitions[i]
 	length := d.Window.Milliseconds()
 	b.report.Windows++
@@ -209,18 +274,23 @@ func (b *rebuild) settle(ctx context.Context, i int, start int64, counted []*agg
 		if before && start+length > b.state.Since {
 			continue // what earlier definitions hold of such a window stays
 		}
+		if before && known.left {
+			continue
+		}
 		of := func(closing int64) bool {
 			return closing <= b.state.SealedThrough && (closing <= b.state.Since) == before
 		}
 		had, has := cells{}, cells{}
-		foreign := before && covered
+		foreign := before && known.covered
 		var replaced []stored
+		documented := int64(0)
 		for _, doc := range documents {
 			if !of(doc.closing(length)) {
 				continue
 			}
 			foreign = foreign || doc.text(rollup.FieldDefinition) != b.partition.stream.hashes[i]
 			replaced = append(replaced, doc)
+			documented += b.events(i, doc)
 			if err := had.add(doc.source); err != nil {
 				return err
 			}
@@ -239,8 +309,12 @@ func (b *rebuild) settle(ctx context.Context, i int, start int64, counted []*agg
 		if keys == 0 && !foreign {
 			continue
 		}
-		full := d.Groupings[0].String()
-		b.report.differs(d.Name, b.partition, start, had.events(full), has.events(full), keys)
+		events := has.events(d.Groupings[0].String())
+		left := events < documented && b.mayLackEvents()
+		b.report.differs(d.Name, b.partition, start, documented, events, keys, left)
+		if left {
+			continue
+		}
 		if err := b.replace(ctx, i, fresh, replaced); err != nil {
 			return err
 		}

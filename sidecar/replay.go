@@ -23,7 +23,7 @@ type replayOptions struct {
 	from, to           string
 	rollups            []string
 	partitions         []string
-	dryRun             bool
+	dryRun, allowLoss  bool
 	resume, restart    bool
 	fromTime, toTime   int64
 	fromGiven, toGiven bool
@@ -63,6 +63,7 @@ With --resume or --restart it puts partitions back to work whose committed offse
 	f.StringSliceVar(&o.rollups, "rollup", nil, "the rollups to rebuild, by name (default: all)")
 	f.StringSliceVar(&o.partitions, "partition", nil, "the partitions to read, as topic/3 (default: all; with --resume and --restart: those that do not start)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "only print what would be done")
+	f.BoolVar(&o.allowLoss, "allow-loss", false, "write also what lacks events that Kafka has deleted, and documents hold")
 	f.BoolVar(&o.resume, "resume", false, "commit again what the progress index keeps of each partition, so that it goes on where it was")
 	f.BoolVar(&o.restart, "restart", false, "begin a new lineage at --from (default: at the first time that Kafka holds completely)")
 	return c
@@ -84,6 +85,8 @@ func (o *replayOptions) parse(now time.Time) error {
 		return usageError{errors.New("--resume: a partition goes on where it was, --from and --to are not allowed")}
 	case o.restart && o.toGiven:
 		return usageError{errors.New("--restart: a lineage has no end, --to is not allowed")}
+	case o.resume && o.allowLoss:
+		return usageError{errors.New("--resume: nothing is written, --allow-loss is not allowed")}
 	case (o.resume || o.restart) && len(o.rollups) > 0:
 		return usageError{errors.New("--rollup: all rollups of a stream are read together, so --resume and --restart are for all of them")}
 	case !o.resume && !o.restart && !o.fromGiven:
@@ -179,16 +182,12 @@ func (m *maintenance) replay(ctx context.Context, partitions []logPartition, o r
 		if err != nil {
 			return err
 		}
-		b.writer = writer
+		b.writer, b.allowLoss = writer, o.allowLoss
 		from, _ := b.align(o.fromTime, to)
-		_, err = m.offsetAt(ctx, p, from)
-		if deleted := (*deletedError)(nil); errors.As(err, &deleted) && deleted.earliest >= 0 {
-			deleted.earliest = after(b.grid(), deleted.earliest)
-			if refusal == nil || deleted.earliest > refusal.earliest {
-				refusal = deleted
+		if _, err := m.offsetAt(ctx, p, from); err != nil {
+			if refusal, err = refusal.or(err, b.grid()); err != nil {
+				return err
 			}
-		} else if err != nil {
-			return err
 		}
 		work = append(work, b)
 	}
@@ -212,6 +211,8 @@ type replayReport struct {
 
 	Windows, Differing, Written, Removed int64
 	Rejected                             int64
+	// Left counts the windows that differ and stay, since Kafka has deleted events that their documents hold; lastLeft is the start of the last one.
+	Left, lastLeft int64
 
 	partition *logPartition
 	from, to  int64
@@ -236,15 +237,22 @@ func (r *replayReport) read(offset int64) {
 	r.say("%s: %d of %d records (%d%%)", r.partition.String(), offset-r.from, r.to-r.from, 100*(offset-r.from)/max(1, r.to-r.from))
 }
 
-// differs tells of a window about which Kafka and Elasticsearch say different things.
-func (r *replayReport) differs(rollup string, p *logPartition, start, had, has int64, keys int) {
+// differs tells of a window about which Kafka and Elasticsearch say different things, and which is left as it is or not.
+func (r *replayReport) differs(rollup string, p *logPartition, start, had, has int64, keys int, left bool) {
+	note := ""
+	if left {
+		note = "  left: kafka has deleted records"
+		if r.Left++; r.Left == 1 || start > r.lastLeft {
+			r.lastLeft = start
+		}
+	}
 	if r.Differing++; r.Differing > shownDifferences {
 		return
 	}
 	if r.Differing == 1 {
 		_, _ = fmt.Fprintf(r.out, "%-24s  %-20s  %-20s  %12s  %12s  %s\n", "WINDOW", "ROLLUP", "PARTITION", "DOCUMENTS", "KAFKA", "KEYS THAT DIFFER")
 	}
-	_, _ = fmt.Fprintf(r.out, "%-24s  %-20s  %-20s  %12d  %12d  %d\n", time.UnixMilli(start).UTC().Format(time.RFC3339Nano), rollup, p.String(), had, has, keys)
+	_, _ = fmt.Fprintf(r.out, "%-24s  %-20s  %-20s  %12d  %12d  %d%s\n", time.UnixMilli(start).UTC().Format(time.RFC3339Nano), rollup, p.String(), had, has, keys, note)
 	if r.Differing == shownDifferences {
 		_, _ = fmt.Fprintln(r.out, "… further windows are only counted")
 	}
@@ -256,7 +264,7 @@ func (r *replayReport) end(dryRun bool) error {
 	for _, line := range []struct {
 		name string
 		n    int64
-	}{{"windows compared", r.Windows}, {"windows that differed", r.Differing}, {"documents written", r.Written}, {"documents removed", r.Removed}} {
+	}{{"windows compared", r.Windows}, {"windows that differed", r.Differing}, {"windows left", r.Left}, {"documents written", r.Written}, {"documents removed", r.Removed}} {
 		_, _ = fmt.Fprintf(w, "%s\t%d\n", line.name, line.n)
 	}
 	if err := w.Flush(); err != nil {
@@ -264,6 +272,9 @@ func (r *replayReport) end(dryRun bool) error {
 	}
 	if dryRun && r.Differing > 0 {
 		_, _ = fmt.Fprintln(r.out, "nothing was written: run it without --dry-run to write what differs")
+	}
+	if r.Left > 0 && !dryRun {
+		return fmt.Errorf("%d windows were left as they are: their documents hold events that kafka, which has deleted records, does not have any more; --allow-loss writes what it has", r.Left)
 	}
 	if r.Rejected > 0 {
 		return fmt.Errorf("elasticsearch cannot accept documents with %d events", r.Rejected)

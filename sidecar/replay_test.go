@@ -73,7 +73,7 @@ func (b *bench) partitionID(number int32) rollup.Partition {
 	return rollup.Partition{Topic: b.topic, TopicID: details[b.topic].ID, Number: number}
 }
 
-var reported = regexp.MustCompile(`(?m)^(windows that differed|documents written|documents removed) +(\d+)$`)
+var reported = regexp.MustCompile(`(?m)^(windows that differed|windows left|documents written|documents removed) +(\d+)$`)
 
 // report reads the sums that a replay prints.
 func report(out string) map[string]string {
@@ -209,6 +209,42 @@ func TestReplayFromTheTimeThatARefusalNames(t *testing.T) {
 	}
 	if out = b.must("replay", "--config", configuration, "--from", told[1]); report(out)["windows that differed"] != "0" {
 		t.Errorf("from that time on it says:\n%s", out)
+	}
+}
+
+// backAndForth writes events of a minute to partition 0, then those of the minute before, which came later, and then newer ones. The first are deleted when
+// they are counted.
+func (b *bench) backAndForth(configuration string) {
+	b.t.Helper()
+	b.send(b.stamped(0, 60, 300))
+	b.send(b.stamped(0, 0, 300))
+	b.send(b.stamped(0, 120, 300))
+	run := b.start(configuration)
+	b.await(run)
+	b.checkLedger(run)
+	run.end()
+	b.deleteRecords(0, 300)
+}
+
+func TestReplayLeavesDocumentsOfEventsThatKafkaDeleted(t *testing.T) {
+	t.Parallel()
+	_, b := newFakeBench(t)
+	configuration := b.configure("lateness: 2s", "lateness: 2s\n    max_ahead: 1s")
+	b.backAndForth(configuration)
+	replay := []string{"replay", "--config", configuration, "--from", "2026-01-01T00:00:10Z"}
+	if out := b.must(append(replay, "--dry-run")...); report(out)["windows left"] != "3" {
+		t.Errorf("the dry run says:\n%s", out)
+	}
+	code, out := b.command(replay...)
+	if code != exitFailure || report(out)["windows left"] != "3" || report(out)["documents removed"] != "0" || !strings.Contains(out, "--allow-loss") {
+		t.Errorf("exit status %d:\n%s", code, out)
+	}
+	if n := total(b.documents("total")); n != total(b.truth) {
+		t.Errorf("%d of %d events are left", n, total(b.truth))
+	}
+	b.must(append(replay, "--allow-loss")...)
+	if n := total(b.documents("total")); n != total(b.truth)-300 {
+		t.Errorf("%d events are left of the %d that Kafka has", n, total(b.truth)-300)
 	}
 }
 
