@@ -248,6 +248,26 @@ func TestReplayLeavesDocumentsOfEventsThatKafkaDeleted(t *testing.T) {
 	}
 }
 
+func TestRestartKeepsDocumentsOfEventsThatKafkaDeleted(t *testing.T) {
+	t.Parallel()
+	_, b := newFakeBench(t)
+	configuration := b.configure("lateness: 2s", "lateness: 2s\n    max_ahead: 1s")
+	b.backAndForth(configuration)
+	restart := []string{"replay", "--config", configuration, "--restart", "--partition", b.topic + "/0"}
+	code, out := b.command(restart...)
+	if code != exitFailure || !strings.Contains(out, "the documents of 3 windows, the last of which begins at 2026-01-01T00:01:20Z, hold events that kafka") {
+		t.Errorf("exit status %d:\n%s", code, out)
+	}
+	if n := total(b.documents("total")); n != total(b.truth) {
+		t.Errorf("%d of %d events are left", n, total(b.truth))
+	}
+	b.must(append(restart, "--from", "2026-01-01T00:01:30Z")...)
+	run := b.start(configuration)
+	b.await(run)
+	run.end()
+	b.must("verify", "--config", configuration)
+}
+
 func TestLostOffsetsAreResumedOrBegunAnew(t *testing.T) {
 	for _, test := range []struct{ name, flag, lineage string }{
 		{"resume", "--resume", "0"},
@@ -366,7 +386,10 @@ func TestRestartKeepsWhatIsBeforeItsBoundary(t *testing.T) {
 	b.await(run)
 	run.end()
 	b.deleteGroup(run)
-	b.must("replay", "--config", configuration, "--restart", "--from", "2026-01-01T00:00:30Z")
+	out := b.must("replay", "--config", configuration, "--restart", "--from", "2026-01-01T00:00:33.5Z") // in the middle of windows
+	if !strings.Contains(out, "documents of earlier lineages, from 2026-01-01T00:00:30Z on") {
+		t.Errorf("it says:\n%s", out)
+	}
 	kept := b.documents("total")
 	for at := range kept {
 		if strings.TrimSpace(at) >= "1767225630000" {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
@@ -120,12 +121,26 @@ func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o 
 		return err
 	}
 	var commits []commitment
+	var refusal *deletedError
 	for _, p := range idle {
-		s, err := m.newLineage(ctx, &p, o)
+		together := grid(p.stream.definitions, definitions)
+		s, err := m.newLineage(ctx, &p, together, o)
 		if err != nil {
-			return err
+			if refusal, err = refusal.or(err, together); err != nil {
+				return err
+			}
 		}
 		commits = append(commits, commitment{p, s})
+	}
+	if refusal != nil {
+		return refusal
+	}
+	for i := range commits {
+		if p := &commits[i].partition; p.logStart > 0 && !o.allowLoss {
+			if err := m.checkLoss(ctx, p, definitions, commits[i].state); err != nil {
+				return err
+			}
+		}
 	}
 	if err := m.nobodyJoined(ctx); err != nil { // all this took its time
 		return err
@@ -161,8 +176,32 @@ func boundary(from int64) string {
 	return time.UnixMilli(from).UTC().Format(time.RFC3339Nano)
 }
 
-// newLineage is the state in which a lineage of the partition begins.
-func (m *maintenance) newLineage(ctx context.Context, p *logPartition, o replayOptions) (aggregate.State, error) {
+// checkLoss fails where documents that a new lineage would remove hold events that Kafka does not have any more.
+func (m *maintenance) checkLoss(ctx context.Context, p *logPartition, definitions map[string][]rollup.Definition, s aggregate.State) error {
+	plan, err := p.stream.plan()
+	if err != nil {
+		return err
+	}
+	// Whatever definitions the documents are of, and whether or not they are sealed.
+	s.Offset, s.SinceOffset, s.End = p.logEnd, p.logEnd, p.logEnd
+	s.Since, s.SealedThrough = endOfTime, endOfTime
+	report := &replayReport{out: io.Discard, notes: m.notes}
+	b := &rebuild{maintenance: m, partition: p, state: s, plan: plan, definitions: definitions, report: report}
+	for range p.stream.definitions {
+		b.chosen = append(b.chosen, true)
+	}
+	if err := b.run(ctx, s.From, endOfTime); err != nil {
+		return err
+	}
+	if report.Left > 0 {
+		return fmt.Errorf("%s: the documents of %d windows, the last of which begins at %s, hold events that kafka, which has deleted the records before offset %d, does not have any more: "+
+			"give a later --from to keep them, or --allow-loss to lose them", p.String(), report.Left, time.UnixMilli(report.lastLeft).UTC().Format(time.RFC3339Nano), p.logStart)
+	}
+	return nil
+}
+
+// newLineage is the state in which a lineage of the partition begins. Its boundary is a multiple of the grid, so that no window lies across it.
+func (m *maintenance) newLineage(ctx context.Context, p *logPartition, grid rollup.Tier, o replayOptions) (aggregate.State, error) {
 	plan, err := p.stream.plan()
 	if err != nil {
 		return aggregate.State{}, err
@@ -183,7 +222,7 @@ func (m *maintenance) newLineage(ctx context.Context, p *logPartition, o replayO
 	from, offset := int64(aggregate.Never), p.logStart
 	switch {
 	case o.fromGiven:
-		from = o.fromTime
+		from = grid.Start(o.fromTime)
 		if offset, err = m.offsetAt(ctx, p, from); err != nil {
 			return aggregate.State{}, err
 		}
@@ -195,7 +234,7 @@ func (m *maintenance) newLineage(ctx context.Context, p *logPartition, o replayO
 		if first < 0 {
 			first = time.Now().UnixMilli()
 		}
-		from = first + milliseconds(p.stream.MaxAhead) + 1
+		from = after(grid, first+milliseconds(p.stream.MaxAhead)+1)
 	}
 	s := plan.Begin(offset, lineage+1, p.TopicID)
 	s.From, s.Commit, s.Partitions = from, last.Commit+commitsAhead, int64(p.partitions)
