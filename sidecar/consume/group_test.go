@@ -246,6 +246,20 @@ func TestRecordsThatKafkaDeletedUnreadAreTold(t *testing.T) {
 	}
 }
 
+// TestGapIsToldOnce looks again before the polling reads on.
+func TestGapIsToldOnce(t *testing.T) {
+	j := &journal{}
+	r := &recorder{of: j}
+	key, d := Key{testTopic, 0}, &doubt{outOfRange: true, from: 5}
+	h := &holding{Processor: r, doubt: d}
+	g := &Group{owned: map[Key]*holding{key: h}, seeks: map[Key]seek{}}
+	g.resolve(key, h, d, 12)
+	g.resolve(key, h, d, 14)
+	if !slices.Equal(r.skipped, []gapSeen{{5, 12}}) || g.seeks[key].offset != 12 {
+		t.Errorf("told of the gaps %v, and %d is sought", r.skipped, g.seeks[key].offset)
+	}
+}
+
 // TestRecordsDeletedBetweenAssignmentAndFetchAreTold has the log begin later than it did when the partition was described.
 func TestRecordsDeletedBetweenAssignmentAndFetchAreTold(t *testing.T) {
 	t.Parallel()

@@ -56,6 +56,8 @@ type doubt struct {
 	outOfRange bool
 	from, to   int64
 	looks      int
+	// told is whether the processor knows of the gap, and the polling is only to read on behind it.
+	told bool
 }
 
 // seek is an offset to read on from.
@@ -233,13 +235,15 @@ func (g *Group) resolve(key Key, h *holding, d *doubt, start int64) {
 	}
 }
 
-// settle ends a doubt; the partition stays paused where an offset is sought. It is false where there is another one, or the partition is another member's.
+// settle ends a doubt; the partition stays paused where an offset is sought. It is false where that was done, where there is another doubt, or where the
+// partition is another member's.
 func (g *Group) settle(key Key, h *holding, d *doubt, seeking bool) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.owned[key] != h || h.doubt != d {
+	if g.owned[key] != h || h.doubt != d || d.told {
 		return false
 	}
+	d.told = true
 	if !seeking {
 		h.doubt = nil
 	}
