@@ -38,19 +38,25 @@ func TestRepetitionsInAWindowAreFiltered(t *testing.T) {
 	}
 }
 
+// randomRepetitions is a random log whose events come again at random distances.
+func randomRepetitions(rnd *rand.Rand, n int) []aggregate.Record {
+	log := randomLog(rnd, n)
+	for i := range log {
+		if from := i - 1 - rnd.IntN(30); from >= 0 && rnd.IntN(3) == 0 {
+			log[i].Value = log[from].Value
+		} else if v := log[i].Value; v[len(v)-1] == '}' {
+			log[i].Value = fmt.Appendf(nil, `%s,"i":%d}`, v[:len(v)-1], i)
+		}
+	}
+	return log
+}
+
 // TestReplaysTellRepetitionsAlike has logs whose events come again at random distances, also after the window was sealed.
 func TestReplaysTellRepetitionsAlike(t *testing.T) {
 	plan := newDedupePlan(t, definitions()...)
 	for seed := range uint64(60) {
 		rnd := rand.New(rand.NewPCG(seed, 3))
-		log := randomLog(rnd, 300)
-		for i := range log {
-			if from := i - 1 - rnd.IntN(30); from >= 0 && rnd.IntN(3) == 0 {
-				log[i].Value = log[from].Value
-			} else if v := log[i].Value; v[len(v)-1] == '}' {
-				log[i].Value = fmt.Appendf(nil, `%s,"i":%d}`, v[:len(v)-1], i)
-			}
-		}
+		log := randomRepetitions(rnd, 300)
 		want, steady := aggregateAll(plan, log)
 		s := newStore()
 		last := runWithCrashes(t, plan, rnd, log, s)

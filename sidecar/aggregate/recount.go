@@ -13,6 +13,9 @@ import (
 // The events of one window make one document for each key, with one exception: events that came after the present definitions had taken over, for windows
 // that had closed by then, stay corrections, since the ledger counts them apart from what was documented before.
 //
+// With dedupe an event counts once, however late it comes again, while the owner counts a repetition that comes when its window has closed: for how long a
+// window was open depends on barriers too, which the log does not tell. Repetitions gives what the owner may have counted besides.
+//
 // It is not safe for concurrent use.
 type Recount struct {
 	plan     *Plan
@@ -24,6 +27,7 @@ type Recount struct {
 	watermark int64
 	documents []int64
 	windows   map[windowKey]*Window
+	repeated  map[*Window]*Window
 	rows      int
 	sample    sample
 }
@@ -33,7 +37,7 @@ type Recount struct {
 func NewRecount(plan *Plan, s State, chosen []bool, from, to int64, maxRows int) *Recount {
 	return &Recount{
 		plan: plan, state: s, chosen: chosen, from: max(from, s.From), to: to, maxRows: maxRows, watermark: s.Watermark,
-		documents: make([]int64, len(plan.Rollups)), windows: map[windowKey]*Window{},
+		documents: make([]int64, len(plan.Rollups)), windows: map[windowKey]*Window{}, repeated: map[*Window]*Window{},
 	}
 }
 
@@ -100,7 +104,10 @@ func (c *Recount) count(i int, r *Rollup, record Record, start int64) {
 		c.windows[key] = w
 	}
 	if c.plan.repeats(w) {
-		return
+		if c.repeated[w] == nil {
+			c.repeated[w] = newWindow(r, key, w.opened)
+		}
+		w = c.repeated[w]
 	}
 	before := w.Keys()
 	c.sample.read(r, c.plan.Event, record)
@@ -115,6 +122,9 @@ func (c *Recount) shrink() {
 	starts := map[int64]int{}
 	for key, w := range c.windows {
 		starts[key.start] += w.Keys()
+		if again := c.repeated[w]; again != nil {
+			starts[key.start] += again.Keys()
+		}
 	}
 	if len(starts) == 1 {
 		c.maxRows = math.MaxInt
@@ -131,8 +141,9 @@ func (c *Recount) shrink() {
 		kept += starts[order[i]]
 		end = order[i] + 1
 	}
-	for key := range c.windows {
+	for key, w := range c.windows {
 		if key.start >= end {
+			delete(c.repeated, w)
 			delete(c.windows, key)
 		}
 	}
@@ -153,3 +164,6 @@ func (c *Recount) Windows(i int) []*Window {
 	})
 	return windows
 }
+
+// Repetitions are the events that a window counted already, under their names, and that came again; nil where there are none.
+func (c *Recount) Repetitions(w *Window) *Window { return c.repeated[w] }
