@@ -179,6 +179,50 @@ func (c cells) differing(o cells) int {
 	return n
 }
 
+// within reports whether a window says no less than one of two others and no more than the second, which has all that is in the first and more. Sums and
+// sketches are not compared.
+func (c cells) within(least, most cells) bool {
+	if c.overflowed() || most.overflowed() {
+		c, least, most = c.totals(), least.totals(), most.totals()
+	}
+	for key := range c {
+		if most[key] == nil {
+			return false
+		}
+	}
+	for key, upper := range most {
+		if !c[key].within(least[key], upper) {
+			return false
+		}
+	}
+	return true
+}
+
+// within does so of one key; nil says nothing.
+func (c *cell) within(lower, upper *cell) bool {
+	if c == nil {
+		return lower == nil
+	}
+	if lower == nil {
+		lower = &cell{}
+	}
+	for name, n := range upper.counts {
+		if c.counts[name] < lower.counts[name] || c.counts[name] > n {
+			return false
+		}
+	}
+	outside := func(kept, least, most map[string]float64, sign float64) bool {
+		for name, n := range kept {
+			bound, known := most[name]
+			if inner, bounded := least[name]; !known || sign*n > sign*bound || bounded && sign*n < sign*inner {
+				return true
+			}
+		}
+		return false
+	}
+	return !outside(c.largest, lower.largest, upper.largest, 1) && !outside(c.least, lower.least, upper.least, -1)
+}
+
 func (c cells) overflowed() bool {
 	for key := range c {
 		if strings.Contains(string(key), "\x00overflow") {

@@ -213,6 +213,8 @@ type replayReport struct {
 	Rejected                             int64
 	// Left counts the windows that differ and stay, since Kafka has deleted events that their documents hold; lastLeft is the start of the last one.
 	Left, lastLeft int64
+	// Unsure counts the windows that hold as many events as they may, but not each once that came again late.
+	Unsure int64
 
 	partition *logPartition
 	from, to  int64
@@ -269,6 +271,9 @@ func (r *replayReport) end(dryRun bool) error {
 	}
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	if r.Unsure > 0 {
+		_, _ = fmt.Fprintf(r.out, "%d windows hold events that came again when these had closed, as many as they may: they are right as far as the log tells\n", r.Unsure)
 	}
 	if dryRun && r.Differing > 0 {
 		_, _ = fmt.Fprintln(r.out, "nothing was written: run it without --dry-run to write what differs")

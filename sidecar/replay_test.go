@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -122,6 +123,56 @@ func TestReplayMendsWhatDiffersAndNothingElse(t *testing.T) {
 		b.await(run)
 		b.must("verify", "--config", configuration)
 		run.end()
+	})
+}
+
+// TestReplayCountsOnceWhatCameAgainLate has events that come again within their windows, and others when these have closed.
+func TestReplayCountsOnceWhatCameAgainLate(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		configuration := b.configure("idle_timeout: 1s", "idle_timeout: 1s\n    dedupe: n")
+		events := b.series(0, 0, 600)
+		var records, late []*kgo.Record
+		for i, r := range events {
+			records = append(records, r)
+			if i%10 == 0 { // at once
+				records = append(records, &kgo.Record{Topic: r.Topic, Partition: r.Partition, Value: r.Value})
+			}
+			if i%7 == 0 { // late
+				at := testOrigin + int64(i)*100
+				b.truth[fmt.Sprintf("%d h%d /p", at/10_000*10_000, i%4)]++
+				late = append(late, &kgo.Record{Topic: r.Topic, Partition: r.Partition, Value: r.Value})
+			}
+		}
+		b.send(records)
+		b.send(b.series(0, 3600, 10)) // closes the windows before
+		b.send(late)
+		b.send(b.series(0, 7200, 10))
+		run := b.start(configuration)
+		b.await(run)
+		run.end()
+		b.must("verify", "--config", configuration)
+		for _, more := range []string{"--dry-run", "--log-level=info"} {
+			out := b.must("replay", "--config", configuration, "--from", replayFrom, more)
+			if report(out)["windows that differed"] != "0" || !strings.Contains(out, "6 windows hold events that came again when these had closed") {
+				t.Fatalf("a replay with %s of what is right says:\n%s", more, out)
+			}
+		}
+		b.damage()
+		if code, out := b.command("verify", "--config", configuration); code != exitFailure {
+			t.Fatalf("verify of damaged documents says:\n%s", out)
+		}
+		if out := b.must("replay", "--config", configuration, "--from", replayFrom); report(out)["documents written"] == "0" {
+			t.Fatalf("a replay of what is damaged says:\n%s", out)
+		}
+		if out := b.must("replay", "--config", configuration, "--from", replayFrom); report(out)["windows that differed"] != "0" {
+			t.Errorf("a second replay says:\n%s", out)
+		}
+		if out := b.must("verify", "--config", configuration); !strings.Contains(out, "events that came again late are counted once since a replay") {
+			t.Errorf("verify says:\n%s", out)
+		}
+		if got, events := total(b.documents("total")), int64(620); got < events || got >= total(b.truth) {
+			t.Errorf("the documents hold %d events, %d different ones were produced", got, events)
+		}
 	})
 }
 

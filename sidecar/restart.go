@@ -215,10 +215,11 @@ func (m *maintenance) newLineage(ctx context.Context, p *logPartition, grid roll
 	if committed, err := p.state(); err == nil && committed.Commit > last.Commit {
 		last = committed
 	}
-	lineage, err := m.lastLineage(ctx, p, last.Lineage)
+	records, err := m.catalog.replays(ctx, p.Partition)
 	if err != nil {
 		return aggregate.State{}, err
 	}
+	lineage := lastLineage(records, last.Lineage)
 	from, offset := int64(aggregate.Never), p.logStart
 	switch {
 	case o.fromGiven:
