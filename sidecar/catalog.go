@@ -24,9 +24,8 @@ const (
 	refreshEvery = 30 * time.Second
 	// retryMax bounds the pause between two tries to reach Elasticsearch.
 	retryMax = 5 * time.Second
-	// kindStream marks the progress documents that keep a stream's settings, kindTopic those that keep which topic took the place of an earlier one.
+	// kindStream marks the progress documents that keep a stream's settings.
 	kindStream = "stream"
-	kindTopic  = "topic"
 )
 
 // catalog keeps templates, definitions and progress in Elasticsearch.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -55,32 +53,7 @@ func TestEngineGoesOverGapsInTheOrderOfTheLog(t *testing.T) {
 	}
 }
 
-func TestProgressOfATopicMadeAnewComesAfterTheOldOnes(t *testing.T) {
-	id := rollup.Partition{Topic: "topic", TopicID: [16]byte{2}, Number: 1}
-	doc := func(topic byte, lineage, commit int64) json.RawMessage {
-		return fmt.Appendf(nil, `{"topic_id":%q,"lineage":%d,"commit":%d}`, encodeTopicID([16]byte{topic}), lineage, commit)
-	}
-	c := &catalog{prefix: "p"}
-	for _, test := range []struct {
-		name            string
-		docs            []json.RawMessage
-		lineage, commit int64
-		err             string
-	}{
-		{name: "nothing is kept"},
-		{name: "an earlier topic", docs: []json.RawMessage{doc(1, 0, 7), doc(1, 2, 3), doc(1, 1, 900)}, lineage: 2, commit: 3},
-		{name: "this topic", docs: []json.RawMessage{doc(1, 0, 7), doc(2, 0, 1)}, err: "tidemark replay --resume"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			before, err := c.lastCommit(id, test.docs)
-			if before.lineage != test.lineage || before.commit != test.commit || before.any != (test.commit > 0) || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
-				t.Errorf("%+v, error %v", before, err)
-			}
-		})
-	}
-}
-
-// TestEarlierTopicIsKnownToAllPartitions has one that had fewer partitions, what is kept of which is replaced one after the other.
+// TestEarlierTopicIsKnownToAllPartitions has one that had fewer partitions.
 func TestEarlierTopicIsKnownToAllPartitions(t *testing.T) {
 	_, store := startEmbedded(t)
 	client, err := elastic.New(elastic.Config{Addresses: []string{store}})
@@ -103,23 +76,23 @@ func TestEarlierTopicIsKnownToAllPartitions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	check := func(id rollup.Partition, want earlierTopics) {
+	check := func(id rollup.Partition, want bool) {
 		t.Helper()
 		if got, err := c.checkNew(t.Context(), id); err != nil || got != want {
-			t.Errorf("of %s: %+v, %v, want %+v", id, got, err, want)
+			t.Errorf("of %s: made anew %t, %v, want %t", id, got, err, want)
 		}
 	}
 	of := func(topic byte, number int32) rollup.Partition {
 		return rollup.Partition{Topic: "t", TopicID: [16]byte{topic}, Number: number}
 	}
 	keep(rollup.Partition{Topic: "t2", TopicID: [16]byte{9}}, 5)
-	check(of(1, 0), earlierTopics{})
+	check(of(1, 0), false)
 	keep(of(1, 0), 7)
-	check(of(1, 1), earlierTopics{})
-	check(of(2, 1), earlierTopics{any: true})
-	check(of(2, 0), earlierTopics{any: true, commit: 7})
-	keep(of(2, 0), 8)
-	check(of(2, 2), earlierTopics{any: true})
+	check(of(1, 1), false)
+	check(of(2, 1), true)
+	check(of(2, 0), true)
+	keep(of(2, 0), 1)
+	check(of(2, 2), true)
 	if _, err := c.checkNew(t.Context(), of(2, 0)); err == nil || !strings.Contains(err.Error(), "--resume") {
 		t.Errorf("of a partition that was read: %v", err)
 	}

@@ -332,11 +332,11 @@ func (m *member) earlier(ctx context.Context, hashes []string) (*stream, error) 
 	return nil, fmt.Errorf("no stream has the definitions %v", hashes)
 }
 
-func (m *member) checkNew(_ context.Context, id rollup.Partition) (earlierTopics, error) {
+func (m *member) checkNew(_ context.Context, id rollup.Partition) (anew bool, err error) {
 	if _, told := m.world.kept(int(id.Number)); told {
-		return earlierTopics{}, errors.New("the group has no offset for the partition, but its rollups are kept")
+		return false, errors.New("the group has no offset for the partition, but its rollups are kept")
 	}
-	return earlierTopics{}, nil
+	return false, nil
 }
 
 func (m *member) readFrom(*partition, int64) {}

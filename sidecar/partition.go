@@ -124,8 +124,8 @@ type services interface {
 	groupName() string
 	// earlier finds the stream whose definitions have the hashes.
 	earlier(ctx context.Context, hashes []string) (*stream, error)
-	// checkNew fails where rollups of the partition are kept already, and tells of earlier topics of the same name.
-	checkNew(ctx context.Context, id rollup.Partition) (earlierTopics, error)
+	// checkNew fails where rollups of the partition are kept already, and reports whether there was an earlier topic of the same name.
+	checkNew(ctx context.Context, id rollup.Partition) (anew bool, err error)
 	// readFrom tells where a partition is to be read from that was undecided.
 	readFrom(p *partition, offset int64)
 	gone(p *partition)

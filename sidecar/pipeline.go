@@ -240,7 +240,7 @@ func (pl *pipeline) prefix() string { return pl.cfg.Elasticsearch.IndexPrefix }
 
 func (pl *pipeline) groupName() string { return pl.cfg.Kafka.Group }
 
-func (pl *pipeline) checkNew(ctx context.Context, id rollup.Partition) (earlierTopics, error) {
+func (pl *pipeline) checkNew(ctx context.Context, id rollup.Partition) (anew bool, err error) {
 	return pl.catalog.checkNew(ctx, id)
 }
 

@@ -127,12 +127,9 @@ func TestTopicMadeAnewWhileItIsRead(t *testing.T) {
 		run.eventually(func() bool { consumed = sum(); return consumed == b.produced-before }, func() string {
 			return fmt.Sprintf("%d of the %d events of the new topic are read", consumed, b.produced-before)
 		})
-		id := b.topicID()
 		run.eventually(func() bool {
-			entry := b.entry()
-			return len(entry.Progress) == testPartitions && !slices.ContainsFunc(entry.Progress, func(p rollup.PartitionProgress) bool {
-				return p.TopicID != id || p.Lag != 0 || p.SealedThrough == nil
-			})
+			told := b.progress()
+			return len(told) == testPartitions && !slices.ContainsFunc(told, func(p rollup.PartitionProgress) bool { return p.Lag != 0 || p.SealedThrough == nil })
 		}, func() string { return fmt.Sprintf("the progress of the new topic is not told: %+v", b.entry()) })
 		other.end()
 		run.end()
@@ -188,6 +185,13 @@ func (b *bench) topicID() string {
 		b.t.Fatal(err)
 	}
 	return encodeTopicID(topics[b.topic].ID)
+}
+
+// progress is what the catalog tells of the partitions of the topic that there is.
+func (b *bench) progress() []rollup.PartitionProgress {
+	b.t.Helper()
+	id := b.topicID()
+	return slices.DeleteFunc(b.entry().Progress, func(p rollup.PartitionProgress) bool { return p.TopicID != id })
 }
 
 // entry is what the catalog tells of the rollup.

@@ -332,12 +332,18 @@ func (c *catalog) keptState(ctx context.Context, id rollup.Partition) (aggregate
 	if err != nil {
 		return aggregate.State{}, err
 	}
+	var kept rollup.PartitionState
+	for _, source := range sources { // one, and perhaps that of an earlier release
+		var s rollup.PartitionState
+		if err := json.Unmarshal(source, &s); err != nil {
+			return aggregate.State{}, fmt.Errorf("read the partition's state: %w", err)
+		}
+		if rollup.Version(s.Lineage, s.Commit) >= rollup.Version(kept.Lineage, kept.Commit) {
+			kept = s
+		}
+	}
 	if len(sources) == 0 {
 		return aggregate.State{}, errNothingKept
-	}
-	var kept rollup.PartitionState
-	if err := json.Unmarshal(sources[0], &kept); err != nil {
-		return aggregate.State{}, fmt.Errorf("read the partition's state: %w", err)
 	}
 	return aggregate.DecodeState(kept.NextOffset, kept.Spec.State)
 }

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/consume"
-	"github.com/tidemark/tidemark/sidecar/write"
 )
 
 // howToBeginAnew says what to do about a partition that cannot go on from where it was.
@@ -24,31 +22,19 @@ func howToGoOn(id rollup.Partition) string {
 		"both do so with every partition that does not start, or with --partition %s alone", id.String())
 }
 
-// earlierTopics is what the progress index tells of topics of a partition's topic's name that were there before it.
-type earlierTopics struct {
-	any bool
-	// lineage and commit are the last ones of the partition's predecessor; zero where it had none.
-	lineage, commit int64
-}
-
-// succeed orders the progress of a partition that nobody has read behind that of an earlier topic of the same name, and begins it where its log does where
-// there was one: the group went on with the name, not with the place where it would begin. It fails where the partition was read.
+// succeed begins a partition that nobody has read where its log does, if there was an earlier topic of the same name: the group went on with the name, not
+// with the place where it would begin. It fails where the partition was read.
 func (p *partition) succeed(ctx context.Context, initial *aggregate.State) error {
-	before, err := p.services.checkNew(ctx, p.id)
-	if err != nil {
+	anew, err := p.services.checkNew(ctx, p.id)
+	if err != nil || !p.undecided {
 		return err
 	}
-	if before.any && p.undecided {
+	if anew {
 		p.logger.Info("the topic was deleted and made anew: it is read from its beginning")
 		initial.Offset, initial.End, initial.SinceOffset = p.logStart, p.logStart, p.logStart
 	}
-	if rollup.Version(before.lineage, before.commit) > rollup.Version(p.lineage, p.commits) {
-		p.lineage, p.commits, initial.Lineage = before.lineage, before.commit, before.lineage
-	}
-	if p.undecided {
-		p.readsFrom = initial.Offset
-		p.services.readFrom(p, initial.Offset)
-	}
+	p.readsFrom = initial.Offset
+	p.services.readFrom(p, initial.Offset)
 	return nil
 }
 
@@ -60,7 +46,7 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 		if err != nil {
 			return aggregate.State{}, err
 		}
-		state := plan.Begin(offset, p.lineage, a.TopicID)
+		state := plan.Begin(offset, 0, a.TopicID)
 		state.Partitions = int64(a.Partitions)
 		return state, nil
 	}
@@ -78,7 +64,6 @@ func (p *partition) resume(a consume.Assignment) (aggregate.State, error) {
 	}
 	if state.TopicID != a.TopicID {
 		p.logger.Warn("the topic was deleted and made anew: it is read from its beginning")
-		p.commits, p.lineage, p.lost = state.Commit, state.Lineage, state.Lost // progress is ordered by the first two
 		return fresh(a.LogStart)
 	}
 	if err := truncated(&state, a.LogEnd); err != nil {
@@ -113,72 +98,21 @@ func counted(offset int64, metadata string) int {
 }
 
 // checkNew fails where the progress index tells of the partition already, though the group has no offset for it: what was written would be counted again.
-// It tells of earlier topics of the same name, since progress is ordered by lineage and commit. It waits for Elasticsearch.
-func (c *catalog) checkNew(ctx context.Context, id rollup.Partition) (before earlierTopics, err error) {
-	var refusal error
-	err = c.insist(ctx, func() error {
-		sources, err := c.search(ctx, fmt.Sprintf(`{"size":1000,"query":{"bool":{"filter":[{"terms":{"kind":[%q,%q]}},{"term":{"partition":%q}}]}}}`,
-			rollup.KindPartition, rollup.KindState, id.String()))
+// Otherwise it reports whether there was an earlier topic of the same name. It waits for Elasticsearch.
+func (c *catalog) checkNew(ctx context.Context, id rollup.Partition) (anew bool, err error) {
+	var own, others []json.RawMessage
+	kinds, topicID := fmt.Sprintf(`{"terms":{"kind":[%q,%q]}}`, rollup.KindPartition, rollup.KindState), encodeTopicID(id.TopicID)
+	err = c.insist(ctx, func() (err error) {
+		own, err = c.search(ctx, fmt.Sprintf(`{"size":1,"query":{"bool":{"filter":[%s,{"term":{"partition":%q}},{"term":{"topic_id":%q}}]}}}`, kinds, id.String(), topicID))
 		if err != nil {
 			return err
 		}
-		if before, refusal = c.lastCommit(id, sources); refusal != nil {
-			return nil
-		}
-		if !before.any {
-			if before.any, err = c.replaced(ctx, id); err != nil {
-				return err
-			}
-		}
-		if before.any {
-			return c.recordTopic(ctx, id)
-		}
-		return nil
-	})
-	return before, errors.Join(err, refusal)
-}
-
-// replaced reports whether there was an earlier topic of the name of a partition that it did not have. What is kept of its other partitions is replaced as
-// these are begun anew, but not before it is recorded that there was one.
-func (c *catalog) replaced(ctx context.Context, id rollup.Partition) (bool, error) {
-	topicID := encodeTopicID(id.TopicID)
-	sources, err := c.search(ctx, fmt.Sprintf(`{"size":1,"query":{"bool":{"minimum_should_match":1,"should":[
-		{"bool":{"filter":[{"term":{"kind":%q}},{"term":{"topic_id":%q}}]}},
-		{"bool":{"filter":[{"term":{"kind":%q}},{"prefix":{"partition":%q}}],"must_not":[{"term":{"topic_id":%q}}]}}]}}}`,
-		kindTopic, topicID, rollup.KindState, id.Topic+"/", topicID))
-	return len(sources) > 0, err
-}
-
-// recordTopic keeps that the partition's topic took the place of an earlier one.
-func (c *catalog) recordTopic(ctx context.Context, id rollup.Partition) error {
-	b := &write.Request{}
-	now := time.Now().UnixMilli()
-	doc := map[string]any{"kind": kindTopic, "topic_id": encodeTopicID(id.TopicID), "updated_at": now}
-	if err := add(b, c.prefix, kindTopic+":"+id.Topic, now, doc); err != nil {
+		others, err = c.search(ctx, fmt.Sprintf(`{"size":1,"query":{"bool":{"filter":[%s,{"prefix":{"partition":%q}}],"must_not":[{"term":{"topic_id":%q}}]}}}`, kinds, id.Topic+"/", topicID))
 		return err
+	})
+	if err == nil && len(own) > 0 {
+		err = fmt.Errorf("the group has no offset for the partition, but %s holds rollups of it: it was read by another group, or the group's offsets were deleted; %s",
+			rollup.ProgressIndex(c.prefix), howToGoOn(id))
 	}
-	return c.bulk(ctx, b)
-}
-
-// lastCommit finds the last lineage and commit in a partition's progress documents. It fails where one is of this very partition.
-func (c *catalog) lastCommit(id rollup.Partition, sources []json.RawMessage) (earlierTopics, error) {
-	before := earlierTopics{any: len(sources) > 0}
-	for _, source := range sources {
-		var doc struct {
-			TopicID string `json:"topic_id"`
-			Lineage int64  `json:"lineage"`
-			Commit  int64  `json:"commit"`
-		}
-		if err := json.Unmarshal(source, &doc); err != nil {
-			return earlierTopics{}, fmt.Errorf("read the partition's progress: %w", err)
-		}
-		if doc.TopicID == encodeTopicID(id.TopicID) {
-			return earlierTopics{}, fmt.Errorf("the group has no offset for the partition, but %s holds rollups of it: it was read by another group, or the group's offsets were deleted; %s",
-				rollup.ProgressIndex(c.prefix), howToGoOn(id))
-		}
-		if rollup.Version(doc.Lineage, doc.Commit) > rollup.Version(before.lineage, before.commit) {
-			before.lineage, before.commit = doc.Lineage, doc.Commit
-		}
-	}
-	return before, nil
+	return len(others) > 0, err
 }

@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -19,7 +18,10 @@ const (
 // LoadCatalog reads the rollups and their progress from the progress index. A missing index is an empty catalog.
 func LoadCatalog(ctx context.Context, prefix string, search Search) (*rollup.Catalog, error) {
 	var sources []json.RawMessage
-	for _, kind := range []struct{ name, by string }{{rollup.KindDefinition, "definition"}, {rollup.KindPartition, "partition"}} {
+	for _, kind := range []struct {
+		name string
+		by   []string
+	}{{rollup.KindDefinition, []string{"rollup", "definition"}}, {rollup.KindPartition, []string{"rollup", "partition", "topic_id"}}} {
 		found, err := loadKind(ctx, prefix, kind.name, kind.by, search)
 		if err != nil {
 			return nil, err
@@ -29,8 +31,8 @@ func LoadCatalog(ctx context.Context, prefix string, search Search) (*rollup.Cat
 	return rollup.ParseCatalog(sources)
 }
 
-// loadKind reads all documents of one kind, sorted by the rollup and the field by, which together name a document.
-func loadKind(ctx context.Context, prefix, kind, by string, search Search) ([]json.RawMessage, error) {
+// loadKind reads all documents of one kind, sorted by the fields that together name a document.
+func loadKind(ctx context.Context, prefix, kind string, by []string, search Search) ([]json.RawMessage, error) {
 	var all []json.RawMessage
 	var after []string
 	for range catalogPages {
@@ -54,12 +56,16 @@ func loadKind(ctx context.Context, prefix, kind, by string, search Search) ([]js
 	return nil, fmt.Errorf("the index %s holds more than %d documents of one kind", rollup.ProgressIndex(prefix), catalogPage*catalogPages)
 }
 
-func catalogRequest(prefix, kind, by string, after []string) (Request, error) {
+func catalogRequest(prefix, kind string, by, after []string) (Request, error) {
+	order := make([]object, len(by))
+	for i, field := range by {
+		order[i] = object{field: "asc"}
+	}
 	body := object{
 		"size":             catalogPage,
 		"track_total_hits": false,
 		"query":            object{"bool": object{"filter": []object{term("kind", kind)}}},
-		"sort":             []object{{"rollup": "asc"}, {by: "asc"}},
+		"sort":             order,
 	}
 	if after != nil {
 		body["search_after"] = after
@@ -68,15 +74,18 @@ func catalogRequest(prefix, kind, by string, after []string) (Request, error) {
 	return Request{Indices: []string{rollup.ProgressIndex(prefix)}, Body: raw, Complete: true}, err
 }
 
-func sortValues(source json.RawMessage, by string) ([]string, error) {
+func sortValues(source json.RawMessage, by []string) ([]string, error) {
 	var fields map[string]any
 	if err := json.Unmarshal(source, &fields); err != nil {
 		return nil, fmt.Errorf("read a progress document: %w", err)
 	}
-	name, hasRollup := fields["rollup"].(string)
-	second, hasBy := fields[by].(string)
-	if !hasRollup || !hasBy {
-		return nil, errors.New("a progress document lacks its rollup, definition or partition")
+	values := make([]string, len(by))
+	for i, field := range by {
+		text, known := fields[field].(string)
+		if !known {
+			return nil, fmt.Errorf("a progress document lacks the field %s", field)
+		}
+		values[i] = text
 	}
-	return []string{name, second}, nil
+	return values, nil
 }

@@ -62,7 +62,7 @@ func TestCatalogIsReadPageByPage(t *testing.T) {
 	for i := range catalogPage + 3 {
 		name := fmt.Sprintf("t/%d", i)
 		partitions = append(partitions, name)
-		s.add(index, fmt.Appendf(nil, `{"kind":"partition","rollup":"log_writes","partition":%q,"sealed_through":%d}`, name, 1000+i))
+		s.add(index, fmt.Appendf(nil, `{"kind":"partition","rollup":"log_writes","partition":%q,"topic_id":"t","sealed_through":%d}`, name, 1000+i))
 	}
 	all, err := json.Marshal(partitions)
 	if err != nil {

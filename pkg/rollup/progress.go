@@ -71,9 +71,9 @@ type PartitionProgress struct {
 	UpdatedAt     int64  `json:"updated_at"`
 }
 
-// ID is the identity of the progress document.
+// ID is the identity of the progress document. What is told of a topic stays when another takes over its name.
 func (p *PartitionProgress) ID() string {
-	return strings.Join([]string{KindPartition, p.Rollup, p.Partition}, ":")
+	return strings.Join([]string{KindPartition, p.Rollup, p.Partition, p.TopicID}, ":")
 }
 
 // PartitionState keeps what a partition's owner committed to Kafka last, so that the group can be put back there when its offsets were lost. Reading goes
@@ -95,7 +95,7 @@ type PartitionState struct {
 }
 
 // ID is the identity of the document.
-func (p *PartitionState) ID() string { return KindState + ":" + p.Partition }
+func (p *PartitionState) ID() string { return strings.Join([]string{KindState, p.Partition, p.TopicID}, ":") }
 
 // DefinitionProgress keeps a definition, the time from which it holds, and the partitions that must be sealed before the rollup is.
 type DefinitionProgress struct {
