@@ -37,7 +37,7 @@ type catalog struct {
 	logger  *slog.Logger
 
 	mu         sync.Mutex
-	partitions map[string][]string // of each stream
+	partitions map[string][]string // of each stream, those that its tidemarks wait for
 	err        error
 	since      time.Time
 	ready      bool
@@ -183,6 +183,7 @@ func (c *catalog) publish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		admitted := partitions
 		for i, d := range s.definitions {
 			d.Tiers = nil // readers are told of tiers that are kept
 			doc := rollup.DefinitionProgress{
@@ -192,11 +193,11 @@ func (c *catalog) publish(ctx context.Context) error {
 				if entry.Definition == doc.Definition {
 					doc.Since = entry.Since
 				}
-				doc.Partitions = sealedOrKnown(partitions, entry)
-				if c.admin == nil {
-					doc.Partitions = entry.Partitions
+				doc.Partitions, doc.Floors = entry.Partitions, entry.Floors
+				if c.admin != nil {
+					doc.Partitions, doc.Floors = entry.Admit(partitions)
 				}
-				partitions = doc.Partitions
+				admitted = doc.Partitions
 			}
 			if err := add(b, c.prefix, doc.ID(), now, doc); err != nil {
 				return err
@@ -211,25 +212,10 @@ func (c *catalog) publish(ctx context.Context) error {
 			return err
 		}
 		c.mu.Lock()
-		c.partitions[s.Name] = partitions
+		c.partitions[s.Name] = admitted
 		c.mu.Unlock()
 	}
 	return c.bulk(ctx, b)
-}
-
-// sealedOrKnown leaves out partitions that appeared and have sealed nothing yet, so that the tidemark does not vanish until they have.
-func sealedOrKnown(partitions []string, entry *rollup.CatalogEntry) []string {
-	if len(entry.Partitions) == 0 {
-		return partitions
-	}
-	kept := []string{}
-	for _, name := range partitions {
-		sealed := slices.ContainsFunc(entry.Progress, func(p rollup.PartitionProgress) bool { return p.Partition == name && p.SealedThrough != nil })
-		if sealed || slices.Contains(entry.Partitions, name) {
-			kept = append(kept, name)
-		}
-	}
-	return kept
 }
 
 // kafkaError is what Kafka, not Elasticsearch, failed with.

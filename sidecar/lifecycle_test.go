@@ -23,26 +23,39 @@ func TestTopicMadeAnewIsCountedFromItsBeginning(t *testing.T) {
 		b.produce(0, 600)
 		run := b.start(configuration)
 		b.await(run)
+		published := b.followTidemark()
+		run.eventually(published, func() string { return "no tidemark is published" })
 		run.end()
-		admin := kadm.NewClient(b.client)
-		if _, err := admin.DeleteTopic(t.Context(), b.topic); err != nil {
-			t.Fatal(err)
-		}
-		run.eventually(func() bool {
-			_, err := admin.CreateTopic(t.Context(), testPartitions, 1, nil, b.topic)
-			return err == nil
-		}, func() string { return "the topic cannot be made anew" })
-		b.client.PurgeTopicsFromClient(b.topic)
-		b.produce(60, 400)
+		b.recreate(run)
 		run = b.start(configuration)
+		run.eventually(func() bool {
+			published()
+			return len(b.progress()) == testPartitions
+		}, func() string { return "the new topic is not read" })
+		b.produce(60, 400)
 		b.await(run)
 		run.eventually(func() bool {
+			published()
 			told := b.progress()
 			return len(told) == testPartitions && !slices.ContainsFunc(told, func(p rollup.PartitionProgress) bool { return p.Lag != 0 }) &&
 				total(b.documents("total")) == total(b.truth)
 		}, func() string { return "the progress is not told" })
 		run.end()
 	})
+}
+
+// followTidemark gives a function that reports whether a tidemark is published. It fails the test where that goes back.
+func (b *bench) followTidemark() func() bool {
+	last, seen := int64(0), false
+	return func() bool {
+		b.t.Helper()
+		tidemark, known := b.entry().Tidemark()
+		if seen && (!known || tidemark < last) {
+			b.t.Fatalf("the tidemark was %d, and is %d, %t", last, tidemark, known)
+		}
+		last, seen = tidemark, known
+		return known
+	}
 }
 
 func TestSetupBesideASidecarChangesNothing(t *testing.T) {

@@ -304,6 +304,8 @@ func TestPartitionsThatAreAddedAreCounted(t *testing.T) {
 		b.produce(0, 300)
 		run := b.start(b.configure())
 		b.await(run)
+		published := b.followTidemark()
+		run.eventually(published, func() string { return "no tidemark is published" })
 		if _, err := kadm.NewClient(b.client).UpdatePartitions(t.Context(), 2*testPartitions, b.topic); err != nil {
 			t.Fatal(err)
 		}
@@ -314,6 +316,15 @@ func TestPartitionsThatAreAddedAreCounted(t *testing.T) {
 		b.produce(60, 600)
 		b.await(run)
 		b.checkLedger(run)
+		published()
+		run.end()
+		run = b.start(b.configure()) // which looks for partitions at once
+		run.eventually(func() bool {
+			published()
+			return len(b.entry().Partitions) == 2*testPartitions
+		}, func() string {
+			return fmt.Sprintf("the tidemark does not wait for the partitions that were added: %+v", b.entry())
+		})
 		run.end()
 	})
 }

@@ -102,55 +102,6 @@ func TestTemplateFitsTheDocuments(t *testing.T) {
 	}
 }
 
-func TestTidemarkIsThatOfTheSlowestPartition(t *testing.T) {
-	at := func(ms int64) *int64 { return &ms }
-	definition := func(since int64, partitions ...string) rollup.DefinitionProgress {
-		return rollup.DefinitionProgress{Kind: rollup.KindDefinition, Rollup: "r", Since: since, Partitions: partitions, Spec: rollup.Definition{Window: rollup.Tier(time.Second)}}
-	}
-	partition := func(name string, sealed *int64) rollup.PartitionProgress {
-		return rollup.PartitionProgress{Kind: rollup.KindPartition, Rollup: "r", Partition: name, SealedThrough: sealed, UpdatedAt: 7}
-	}
-	for _, test := range []struct {
-		name    string
-		sources []any
-		want    int64
-		known   bool
-	}{
-		{"the least of all", []any{definition(1, "t/0", "t/1"), partition("t/0", at(30)), partition("t/1", at(20))}, 20, true},
-		{"one has sealed nothing", []any{definition(1, "t/0", "t/1"), partition("t/0", at(30)), partition("t/1", nil)}, 0, false},
-		{"one told nothing", []any{definition(1, "t/0", "t/1"), partition("t/0", at(30))}, 0, false},
-		{"a partition that is not the topic's any more", []any{definition(1, "t/0"), partition("t/0", at(30)), partition("t/1", at(5))}, 30, true},
-		{"no partitions", []any{definition(1)}, 0, false},
-		{"the newest definition counts", []any{definition(2, "t/0"), definition(1, "t/0", "t/1"), partition("t/0", at(30))}, 30, true},
-		{"documents of other kinds", []any{map[string]any{"kind": "other"}, definition(1, "t/0"), partition("t/0", at(30))}, 30, true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var sources []json.RawMessage
-			for _, s := range test.sources {
-				text, err := json.Marshal(s)
-				if err != nil {
-					t.Fatal(err)
-				}
-				sources = append(sources, text)
-			}
-			catalog, err := rollup.ParseCatalog(sources)
-			if err != nil {
-				t.Fatal(err)
-			}
-			entry, ok := catalog.Rollup("r")
-			if !ok {
-				t.Fatal("no rollup")
-			}
-			if got, known := entry.Tidemark(); got != test.want || known != test.known {
-				t.Errorf("tidemark %d, %t; want %d, %t", got, known, test.want, test.known)
-			}
-		})
-	}
-	if _, err := rollup.ParseCatalog([]json.RawMessage{[]byte(`[`)}); err == nil {
-		t.Error("a broken document was read")
-	}
-}
-
 func TestLedgerCountersAreItsFields(t *testing.T) {
 	l := rollup.Ledger{Consumed: 1, OnTime: 2, Late: 3, Overflowed: 4, Filtered: 5, Undecodable: 6, Quarantined: 7, Rejected: 8}
 	text, err := json.Marshal(l)

@@ -95,18 +95,22 @@ type PartitionState struct {
 }
 
 // ID is the identity of the document.
-func (p *PartitionState) ID() string { return strings.Join([]string{KindState, p.Partition, p.TopicID}, ":") }
+func (p *PartitionState) ID() string {
+	return strings.Join([]string{KindState, p.Partition, p.TopicID}, ":")
+}
 
 // DefinitionProgress keeps a definition, the time from which it holds, and the partitions that must be sealed before the rollup is.
 type DefinitionProgress struct {
-	Kind       string     `json:"kind"`
-	Rollup     string     `json:"rollup"`
-	Stream     string     `json:"stream"`
-	Definition string     `json:"definition"`
-	Since      int64      `json:"since"`
-	Partitions []string   `json:"partitions"`
-	Spec       Definition `json:"spec"`
-	UpdatedAt  int64      `json:"updated_at"`
+	Kind       string   `json:"kind"`
+	Rollup     string   `json:"rollup"`
+	Stream     string   `json:"stream"`
+	Definition string   `json:"definition"`
+	Since      int64    `json:"since"`
+	Partitions []string `json:"partitions"`
+	// Floors are, of each of the partitions, the time up to which it counts as sealed at least; nil for most.
+	Floors    []*int64   `json:"sealed_through,omitempty"`
+	Spec      Definition `json:"spec"`
+	UpdatedAt int64      `json:"updated_at"`
 }
 
 // ID is the identity of the document.
@@ -175,27 +179,6 @@ func (c *Catalog) Rollup(name string) (*CatalogEntry, bool) {
 		}
 	}
 	return nil, false
-}
-
-// Tidemark is the time up to which every partition's windows are sealed. The second result is false while a partition has sealed none.
-func (e *CatalogEntry) Tidemark() (int64, bool) {
-	sealed := map[string]int64{}
-	for _, p := range e.Progress {
-		if p.SealedThrough != nil {
-			sealed[p.Partition] = *p.SealedThrough
-		}
-	}
-	var tidemark int64
-	for i, name := range e.Partitions {
-		t, known := sealed[name]
-		if !known {
-			return 0, false
-		}
-		if i == 0 || t < tidemark {
-			tidemark = t
-		}
-	}
-	return tidemark, len(e.Partitions) > 0
 }
 
 // LastUpdate is the newest time at which a partition of the rollup told its progress; 0 for never.

@@ -184,7 +184,7 @@ func TestProgressIndexTakesDefinitionsAndPartitions(t *testing.T) {
 		d := logWrites()
 		sealed := int64(1_795_305_600_000)
 		definition := rollup.DefinitionProgress{
-			Kind: rollup.KindDefinition, Rollup: d.Name, Stream: d.Stream, Definition: d.Hash(), Since: 1, Partitions: []string{"app/0", "app/3"}, Spec: *d, UpdatedAt: 2,
+			Kind: rollup.KindDefinition, Rollup: d.Name, Stream: d.Stream, Definition: d.Hash(), Since: 1, Partitions: []string{"app/0", "app/3"}, Floors: []*int64{nil, &sealed}, Spec: *d, UpdatedAt: 2,
 		}
 		partition := rollup.PartitionProgress{
 			Kind: rollup.KindPartition, Rollup: d.Name, Stream: d.Stream, Partition: "app/3", TopicID: "t", Definition: d.Hash(), SealedThrough: &sealed,
