@@ -10,13 +10,18 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/pkg/search"
 	"github.com/tidemark/tidemark/sidecar/config"
 )
 
 // definitions are all that each rollup ever had: documents are still written under an earlier one where a partition, or another sidecar, is behind.
 func (c *catalog) definitions(ctx context.Context) (map[string][]rollup.Definition, error) {
-	sources, err := c.search(ctx, fmt.Sprintf(`{"size":10000,"query":{"term":{"kind":%q}}}`, rollup.KindDefinition))
+	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
+		return nil, err
+	}
+	sources, err := query.LoadDefinitions(ctx, c.prefix, search.Over(c.client))
 	if err != nil {
 		return nil, err
 	}

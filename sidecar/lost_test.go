@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/config"
+	"github.com/tidemark/tidemark/sidecar/write"
 )
 
 // TestLostRecordsAreThoseBeforeTheOffset commits an offset before, and after, gaps that a replay from there would find by itself.
@@ -55,20 +58,7 @@ func TestEngineGoesOverGapsInTheOrderOfTheLog(t *testing.T) {
 
 // TestEarlierTopicIsKnownToAllPartitions has one that had fewer partitions.
 func TestEarlierTopicIsKnownToAllPartitions(t *testing.T) {
-	_, store := startEmbedded(t)
-	client, err := elastic.New(elastic.Config{Addresses: []string{store}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	c := newCatalog(client, "p", nil, nil, slog.New(slog.DiscardHandler))
-	body, err := rollup.ProgressIndexBody()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.CreateIndex(t.Context(), rollup.ProgressIndex("p"), body); err != nil {
-		t.Fatal(err)
-	}
+	c := emptyCatalog(t)
 	keep := func(id rollup.Partition, commit int64) {
 		t.Helper()
 		s := rollup.PartitionState{Kind: rollup.KindState, Partition: id.String(), TopicID: encodeTopicID(id.TopicID), Commit: commit}
@@ -95,5 +85,51 @@ func TestEarlierTopicIsKnownToAllPartitions(t *testing.T) {
 	check(of(2, 2), true)
 	if _, err := c.checkNew(t.Context(), of(2, 0)); err == nil || !strings.Contains(err.Error(), "--resume") {
 		t.Errorf("of a partition that was read: %v", err)
+	}
+}
+
+// emptyCatalog is a catalog with an empty progress index.
+func emptyCatalog(t *testing.T) *catalog {
+	t.Helper()
+	_, store := startEmbedded(t)
+	client, err := elastic.New(elastic.Config{Addresses: []string{store}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	body, err := rollup.ProgressIndexBody()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.CreateIndex(t.Context(), rollup.ProgressIndex("p"), body); err != nil {
+		t.Fatal(err)
+	}
+	return newCatalog(client, "p", nil, nil, slog.New(slog.DiscardHandler))
+}
+
+func TestCatalogIsReadHoweverManyPartitionsThereAre(t *testing.T) {
+	c := emptyCatalog(t)
+	const partitions = 10_001
+	var told []rollup.PartitionProgress
+	for i := range partitions {
+		told = append(told, rollup.PartitionProgress{Kind: rollup.KindPartition, Rollup: "r", Partition: fmt.Sprintf("t/%d", i), TopicID: "1", Commit: 1})
+	}
+	if err := c.tell(t.Context(), told, nil); err != nil {
+		t.Fatal(err)
+	}
+	b := &write.Request{}
+	d := rollup.DefinitionProgress{Kind: rollup.KindDefinition, Rollup: "r", Definition: "d", Spec: rollup.Definition{Window: rollup.Tier(time.Second)}}
+	if err := add(b, "p", d.ID(), 1, d); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.bulk(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	all, err := c.read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entry, _ := all.Rollup("r"); len(entry.Progress) != partitions {
+		t.Errorf("%d of %d partitions are read", len(entry.Progress), partitions)
 	}
 }

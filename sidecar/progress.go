@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/pkg/search"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/write"
 )
@@ -116,11 +118,10 @@ func formatTime(ms int64) string {
 
 // read gives what the progress index holds.
 func (c *catalog) read(ctx context.Context) (*rollup.Catalog, error) {
-	sources, err := c.search(ctx, fmt.Sprintf(`{"size":10000,"query":{"terms":{"kind":[%q,%q]}}}`, rollup.KindDefinition, rollup.KindPartition))
-	if err != nil {
+	if err := c.client.Refresh(ctx, rollup.ProgressIndex(c.prefix)); err != nil {
 		return nil, err
 	}
-	return rollup.ParseCatalog(sources)
+	return query.LoadCatalog(ctx, c.prefix, search.Over(c.client))
 }
 
 // insist tries to do something with Elasticsearch until it succeeds or the context ends.

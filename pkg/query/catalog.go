@@ -17,18 +17,20 @@ const (
 
 // LoadCatalog reads the rollups and their progress from the progress index. A missing index is an empty catalog.
 func LoadCatalog(ctx context.Context, prefix string, search Search) (*rollup.Catalog, error) {
-	var sources []json.RawMessage
-	for _, kind := range []struct {
-		name string
-		by   []string
-	}{{rollup.KindDefinition, []string{"rollup", "definition"}}, {rollup.KindPartition, []string{"rollup", "partition", "topic_id"}}} {
-		found, err := loadKind(ctx, prefix, kind.name, kind.by, search)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, found...)
+	definitions, err := LoadDefinitions(ctx, prefix, search)
+	if err != nil {
+		return nil, err
 	}
-	return rollup.ParseCatalog(sources)
+	partitions, err := loadKind(ctx, prefix, rollup.KindPartition, []string{"rollup", "partition", "topic_id"}, search)
+	if err != nil {
+		return nil, err
+	}
+	return rollup.ParseCatalog(append(definitions, partitions...))
+}
+
+// LoadDefinitions reads all definitions that the rollups ever had from the progress index, as they are kept there.
+func LoadDefinitions(ctx context.Context, prefix string, search Search) ([]json.RawMessage, error) {
+	return loadKind(ctx, prefix, rollup.KindDefinition, []string{"rollup", "definition"}, search)
 }
 
 // loadKind reads all documents of one kind, sorted by the fields that together name a document.
