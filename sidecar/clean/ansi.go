@@ -1,5 +1,7 @@
 package clean
 
+import "bytes"
+
 // The control characters of ECMA-48 that begin or end terminal escape sequences.
 const (
 	bell       = 0x07
@@ -12,12 +14,19 @@ const (
 
 // firstControl is the position of the first escape or 8-bit control character.
 func firstControl(text []byte) int {
-	for i, c := range text {
-		if c == escape || (c == c1Lead && isC1(text, i)) {
+	first := bytes.IndexByte(text, escape)
+	if first < 0 {
+		first = len(text)
+	}
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(text[i:first], c1Lead)
+		if n < 0 {
+			return first
+		}
+		if i += n; isC1(text, i) {
 			return i
 		}
 	}
-	return len(text)
 }
 
 func isC1(text []byte, i int) bool {

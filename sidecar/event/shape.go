@@ -13,6 +13,7 @@ type shape struct {
 	root     *object
 	members  int    // in the whole shape
 	document uint64 // counts the documents, for members to tell whether they were met in this one
+	memories int    // how many members remember values
 	learning
 }
 
@@ -200,7 +201,7 @@ func (s *shape) member(m *member, data []byte, i, depth int, e *Event) (end int,
 		return i, false
 	}
 	if data[i] != '"' {
-		return m.other(data, i, depth, e)
+		return s.other(m, data, i, depth, e)
 	}
 	end, escaped, ok := skipText(data, i)
 	if !ok || m.slot < 0 {
@@ -219,7 +220,7 @@ func (s *shape) member(m *member, data []byte, i, depth int, e *Event) (end int,
 }
 
 // other reads a value that is no string.
-func (m *member) other(data []byte, i, depth int, e *Event) (end int, ok bool) {
+func (s *shape) other(m *member, data []byte, i, depth int, e *Event) (end int, ok bool) {
 	c := data[i]
 	if m.kind == scalar && (c == '{' || c == '[') {
 		return i, false
@@ -230,7 +231,7 @@ func (m *member) other(data []byte, i, depth int, e *Event) (end int, ok bool) {
 		end, reason = skipNumber(data, i)
 		ok = reason == ""
 	case c == '[':
-		end, ok = m.array(data, i, depth)
+		end, ok = s.array(m, data, i, depth)
 	default:
 		end, reason = skipValue(data, i, depth)
 		ok = reason == "" && utf8.Valid(data[i:end])

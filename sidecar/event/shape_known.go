@@ -15,6 +15,9 @@ func (s *shape) nested(m *member, data []byte, i, depth int, e *Event) (end int,
 		return s.object(m.object, data, i+1, depth+1, e)
 	}
 	if m.known == nil {
+		if !s.remember() {
+			return s.object(m.object, data, i+1, depth+1, e)
+		}
 		m.known = make([]knownObject, indexSize)
 	}
 	k := &m.known[place(data[i+1:])]
@@ -43,6 +46,18 @@ func (s *shape) nested(m *member, data []byte, i, depth int, e *Event) (end int,
 		k.keep(m, data[i:end], depth, e)
 	}
 	return end, true
+}
+
+// maxMemories bounds how many members remember values, and so the memory for that.
+const maxMemories = 40
+
+// remember reports whether one member more may.
+func (s *shape) remember() bool {
+	if s.memories == maxMemories {
+		return false
+	}
+	s.memories++
+	return true
 }
 
 const (
@@ -90,13 +105,13 @@ const knownArrays = 64
 const maxKnownArray = 512
 
 // array passes over an array that perhaps was there before.
-func (m *member) array(data []byte, i, depth int) (end int, ok bool) {
+func (s *shape) array(m *member, data []byte, i, depth int) (end int, ok bool) {
 	const prefix = 16 // what arrays are told apart by, first
 	var known *[]byte
-	if len(data)-i >= prefix {
-		if m.arrays == nil {
-			m.arrays = make([][]byte, knownArrays)
-		}
+	if m.arrays == nil && s.remember() {
+		m.arrays = make([][]byte, knownArrays)
+	}
+	if len(data)-i >= prefix && m.arrays != nil {
 		h := binary.LittleEndian.Uint64(data[i:])*0x9e3779b97f4a7c15 ^ binary.LittleEndian.Uint64(data[i+8:])*0xc2b2ae3d27d4eb4f
 		known = &m.arrays[h>>58]
 		if n := len(*known); n > 0 && n <= len(data)-i && string(data[i:i+n]) == string(*known) {

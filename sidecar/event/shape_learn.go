@@ -7,7 +7,7 @@ import (
 
 const (
 	maxShapeBytes   = 64 << 10 // of a document that is learned from
-	maxShapeMembers = 2000
+	maxShapeMembers = 1000
 	maxMembers      = 200 // of one object
 	// What was learned has served when so many documents were read by it.
 	served = 16
@@ -63,7 +63,7 @@ func (s *shape) learn(d *jsonDecoder, data []byte) {
 		return
 	}
 	if s.root == nil || s.members > maxShapeMembers {
-		s.root, s.members = newObject(d.root), 0
+		s.root, s.members, s.memories = newObject(d.root), 0, 0
 	}
 	i := skipSpace(data, 0)
 	if data[i] == '[' {
