@@ -5,6 +5,7 @@ go 1.26.5
 tool github.com/magefile/mage
 
 require (
+	github.com/DataDog/sketches-go v1.4.8
 	github.com/axiomhq/hyperloglog v0.3.0
 	github.com/dustin/go-humanize v1.1.0
 	github.com/elastic/elastic-transport-go/v8 v8.9.0

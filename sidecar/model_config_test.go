@@ -28,7 +28,7 @@ func modelConfigs() []config.Stream {
 			Rollups: []config.Rollup{
 				{
 					Name: "a", Window: rollup.Tier(2 * time.Second), MaxKeys: 1000, Dimensions: map[string]string{"host": "host", "path": "path"},
-					Measures: map[string]string{"n": "n"}, Conditions: map[string]string{"big": "n > 50"}, Groupings: [][]string{{"path"}, {}},
+					Measures: map[string]string{"n": "n"}, Percentiles: []string{"n"}, Conditions: map[string]string{"big": "n > 50"}, Groupings: [][]string{{"path"}, {}},
 				},
 				{
 					Name: "b", Window: rollup.Tier(3 * time.Second), MaxKeys: modelMaxKeys, Where: `host != "h0"`, Dimensions: map[string]string{"host": "host", "path": "path"},

@@ -35,17 +35,19 @@ type Condition struct {
 
 // Definition says what one rollup holds. Two definitions with the same Hash give the same documents for the same log.
 type Definition struct {
-	Name       string      `json:"name"`
-	Stream     string      `json:"stream"`
-	Where      string      `json:"where,omitempty"`
-	Window     Tier        `json:"window"`
-	Dimensions []Field     `json:"dimensions"`
-	Measures   []Field     `json:"measures"`
-	Conditions []Condition `json:"conditions"`
-	Distinct   []Field     `json:"distinct,omitempty"`
-	MaxKeys    int         `json:"max_keys"`
-	Groupings  []Grouping  `json:"groupings"`
-	Tiers      []Tier      `json:"tiers,omitempty"`
+	Name       string  `json:"name"`
+	Stream     string  `json:"stream"`
+	Where      string  `json:"where,omitempty"`
+	Window     Tier    `json:"window"`
+	Dimensions []Field `json:"dimensions"`
+	Measures   []Field `json:"measures"`
+	// Percentiles are the names of the measures that keep a Sketch.
+	Percentiles []string    `json:"percentiles,omitempty"`
+	Conditions  []Condition `json:"conditions"`
+	Distinct    []Field     `json:"distinct,omitempty"`
+	MaxKeys     int         `json:"max_keys"`
+	Groupings   []Grouping  `json:"groupings"`
+	Tiers       []Tier      `json:"tiers,omitempty"`
 	// StreamHash stands for the stream's settings, since they decide about documents too.
 	StreamHash string `json:"stream_hash"`
 }
@@ -56,6 +58,8 @@ func (d *Definition) Normalize() {
 	slices.SortFunc(d.Dimensions, byName)
 	slices.SortFunc(d.Measures, byName)
 	slices.SortFunc(d.Distinct, byName)
+	slices.Sort(d.Percentiles)
+	d.Percentiles = slices.Compact(d.Percentiles)
 	slices.SortFunc(d.Conditions, func(a, b Condition) int { return strings.Compare(a.Name, b.Name) })
 	slices.Sort(d.Tiers)
 	d.Tiers = slices.Compact(d.Tiers)
@@ -96,6 +100,11 @@ func (d *Definition) Union(others []Definition) *Definition {
 		u.Dimensions = addFields(u.Dimensions, o.Dimensions)
 		u.Measures = addFields(u.Measures, o.Measures)
 		u.Distinct = addFields(u.Distinct, o.Distinct)
+		for _, name := range o.Percentiles {
+			if !slices.Contains(u.Percentiles, name) {
+				u.Percentiles = append(slices.Clip(u.Percentiles), name)
+			}
+		}
 		for _, c := range o.Conditions {
 			if !slices.ContainsFunc(u.Conditions, func(known Condition) bool { return known.Name == c.Name }) {
 				u.Conditions = append(slices.Clip(u.Conditions), c)

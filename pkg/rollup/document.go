@@ -82,6 +82,7 @@ type Document struct {
 	Count      int64
 	Bytes      int64
 	Measures   []Measure
+	Sketches   []*Sketch // of the definition's percentiles; nil where no event has the measure
 	Conditions []int64
 	Distinct   [][]byte // nil where no event has the field
 	// LastOffset is the largest offset counted in the document.
@@ -183,6 +184,15 @@ func (doc *Document) appendAggregates(b []byte, d *Definition) []byte {
 		b = appendFloat(b, m.Min)
 		b = appendKey(b, "m.", name, ".max")
 		b = appendFloat(b, m.Max)
+	}
+	for i, sketch := range doc.Sketches {
+		if sketch == nil {
+			continue
+		}
+		b = appendKey(b, "m.", d.Percentiles[i], ".sketch")
+		b = append(b, '"')
+		b = base64.StdEncoding.AppendEncode(b, sketch.Append(nil))
+		b = append(b, '"')
 	}
 	for i, n := range doc.Conditions {
 		b = appendKey(b, "c.", d.Conditions[i].Name, "")

@@ -104,6 +104,7 @@ func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yi
 		r := t.rows[i]
 		doc.Count, doc.Bytes, doc.LastOffset = r.count, r.bytes, r.last
 		doc.Measures = columns(t.measures, i, len(d.Measures))
+		doc.Sketches = columns(t.sketches, i, len(d.Percentiles))
 		doc.Conditions = columns(t.conditions, i, len(d.Conditions))
 		doc.Distinct = doc.Distinct[:0]
 		for _, sketch := range columns(t.distinct, i, len(d.Distinct)) {

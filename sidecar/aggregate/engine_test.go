@@ -35,7 +35,7 @@ func definitions() []rollup.Definition {
 	a := rollup.Definition{
 		Name: "a", Stream: "s", Window: second(10), MaxKeys: 1000,
 		Dimensions: []rollup.Field{{Name: "host", Path: "h"}, {Name: "path", Path: "p"}},
-		Measures:   []rollup.Field{{Name: "v", Path: "v"}},
+		Measures:   []rollup.Field{{Name: "v", Path: "v"}}, Percentiles: []string{"v"},
 		Conditions: []rollup.Condition{{Name: "big", Expr: "v > 50"}},
 		Groupings:  []rollup.Grouping{{"path"}, {}},
 	}

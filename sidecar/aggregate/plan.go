@@ -43,6 +43,8 @@ type Rollup struct {
 	measures   []event.Slot
 	conditions []*event.Condition
 	distinct   []event.Slot
+	// percentiles are the positions of the measures that keep a sketch.
+	percentiles []int
 }
 
 // SettingError says which setting of a rollup cannot be compiled.
@@ -89,6 +91,9 @@ func CompileRollup(d rollup.Definition, s *event.Schema) (*Rollup, error) {
 			}
 			*part.slots = append(*part.slots, slot)
 		}
+	}
+	for _, name := range d.Percentiles {
+		r.percentiles = append(r.percentiles, d.Measure(name))
 	}
 	return r, nil
 }

@@ -18,6 +18,8 @@ type sample struct {
 	present    []bool // which measures the event carries
 	conditions []bool
 	distinct   [][]byte // nil for a value that the event does not have
+	// percentiles are the positions of the measures that keep a sketch.
+	percentiles []int
 }
 
 func (s *sample) read(r *Rollup, e *event.Event, record Record) {
@@ -32,6 +34,7 @@ func (s *sample) read(r *Rollup, e *event.Event, record Record) {
 	for i, slot := range r.measures {
 		s.measures[i], s.present[i] = e.Values[slot].Float()
 	}
+	s.percentiles = r.percentiles
 	s.conditions = resize(s.conditions, len(r.conditions))
 	for i, c := range r.conditions {
 		s.conditions[i] = c.Match(e)

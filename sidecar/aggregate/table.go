@@ -17,6 +17,7 @@ type table struct {
 	names      []byte // of the keys, one after the other
 	rows       []row
 	measures   []rollup.Measure
+	sketches   []*rollup.Sketch // nil before the first value
 	conditions []int64
 	distinct   []*hyperloglog.Sketch // nil before the first value
 	// rest is the row of the events whose keys had no room, one more than its number; 0 for none.
@@ -46,7 +47,7 @@ func newTable(r *Rollup, keys int) table {
 	}
 	d := &r.Definition
 	return table{
-		slots: make([]slot, slotsFor(keys)), rows: make([]row, 0, keys), measures: make([]rollup.Measure, 0, keys*len(d.Measures)),
+		slots: make([]slot, slotsFor(keys)), rows: make([]row, 0, keys), measures: make([]rollup.Measure, 0, keys*len(d.Measures)), sketches: make([]*rollup.Sketch, 0, keys*len(d.Percentiles)),
 		conditions: make([]int64, 0, keys*len(d.Conditions)), distinct: make([]*hyperloglog.Sketch, 0, keys*len(d.Distinct)),
 	}
 }
@@ -131,6 +132,7 @@ func (t *table) grow(r *Rollup, key []byte) int {
 	t.names = append(t.names, key...)
 	t.rows = append(t.rows, row{name: start, end: len(t.names)})
 	t.measures = append(t.measures, make([]rollup.Measure, len(r.Definition.Measures))...)
+	t.sketches = append(t.sketches, make([]*rollup.Sketch, len(r.Definition.Percentiles))...)
 	t.conditions = append(t.conditions, make([]int64, len(r.Definition.Conditions))...)
 	t.distinct = append(t.distinct, make([]*hyperloglog.Sketch, len(r.Definition.Distinct))...)
 	return len(t.rows) - 1
@@ -144,6 +146,11 @@ func (t *table) add(i int, s *sample) {
 	for m, base := 0, i*len(s.measures); m < len(s.measures); m++ {
 		if s.present[m] {
 			t.measures[base+m].Add(s.measures[m])
+		}
+	}
+	for p, base := 0, i*len(s.percentiles); p < len(s.percentiles); p++ {
+		if m := s.percentiles[p]; s.present[m] {
+			percentiles(&t.sketches[base+p]).Add(s.measures[m])
 		}
 	}
 	for c, base := 0, i*len(s.conditions); c < len(s.conditions); c++ {
@@ -168,6 +175,12 @@ func (t *table) merge(i int, o *table, j int) {
 	for m := range width {
 		t.measures[i*width+m].Merge(o.measures[j*width+m])
 	}
+	width = len(t.sketches) / len(t.rows)
+	for p := range width {
+		if from := o.sketches[j*width+p]; from != nil {
+			percentiles(&t.sketches[i*width+p]).Merge(from)
+		}
+	}
 	width = len(t.conditions) / len(t.rows)
 	for c := range width {
 		t.conditions[i*width+c] += o.conditions[j*width+c]
@@ -182,6 +195,14 @@ func (t *table) merge(i int, o *table, j int) {
 			panic("merge sketches of one precision: " + err.Error()) // sketch makes all of them
 		}
 	}
+}
+
+// percentiles makes the sketch where it is the first value's.
+func percentiles(at **rollup.Sketch) *rollup.Sketch {
+	if *at == nil {
+		*at = rollup.NewSketch()
+	}
+	return *at
 }
 
 // sketch makes the sketch where it is the first value's.

@@ -160,6 +160,8 @@ type Rollup struct {
 	Measures   map[string]string `yaml:"measures"`
 	Conditions map[string]string `yaml:"conditions"`
 	Distinct   map[string]string `yaml:"distinct"`
+	// Percentiles are the measures that keep a sketch, from which any percentile can be told. Default: none.
+	Percentiles []string `yaml:"percentiles"`
 	// MaxKeys bounds the keys per window and partition. Default: 100000.
 	MaxKeys int `yaml:"max_keys"`
 	// Groupings are smaller sets of dimensions that are kept as well. Default: [[]], the total.

@@ -20,17 +20,18 @@ func (s *Stream) Definitions() []rollup.Definition {
 	for i := range s.Rollups {
 		r := &s.Rollups[i]
 		d := rollup.Definition{
-			Name:       r.Name,
-			Stream:     s.Name,
-			Where:      strings.TrimSpace(r.Where),
-			Window:     r.Window,
-			Dimensions: fields(r.Dimensions),
-			Measures:   fields(r.Measures),
-			Distinct:   fields(r.Distinct),
-			Conditions: make([]rollup.Condition, 0, len(r.Conditions)),
-			MaxKeys:    r.MaxKeys,
-			Tiers:      slices.Clone(r.Tiers),
-			StreamHash: hash,
+			Name:        r.Name,
+			Stream:      s.Name,
+			Where:       strings.TrimSpace(r.Where),
+			Window:      r.Window,
+			Dimensions:  fields(r.Dimensions),
+			Measures:    fields(r.Measures),
+			Distinct:    fields(r.Distinct),
+			Percentiles: slices.Clone(r.Percentiles),
+			Conditions:  make([]rollup.Condition, 0, len(r.Conditions)),
+			MaxKeys:     r.MaxKeys,
+			Tiers:       slices.Clone(r.Tiers),
+			StreamHash:  hash,
 		}
 		for name, source := range r.Conditions {
 			d.Conditions = append(d.Conditions, rollup.Condition{Name: name, Expr: strings.TrimSpace(source)})

@@ -409,6 +409,11 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 			"t.yaml:6:15: streams[0].rollups[0].max_keys: 10000001 is not possible: 1 to 10000000 are allowed",
 		},
 		{
+			inRollup("measures: {a: a}\npercentiles: [b, a, a]"),
+			"t.yaml:7:19: streams[0].rollups[0].percentiles[0]: \"b\" is no measure of the rollup" + "\n" +
+				"t.yaml:7:25: streams[0].rollups[0].percentiles[2]: \"a\" is there twice",
+		},
+		{
 			inRollup("dimensions: {a: a}\ngroupings: [[a, b], [a, a]]"),
 			"t.yaml:7:21: streams[0].rollups[0].groupings[0][1]: \"b\" is no dimension of the rollup" + "\n" +
 				"t.yaml:7:29: streams[0].rollups[0].groupings[1][1]: \"a\" is in the grouping twice",

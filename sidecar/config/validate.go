@@ -219,6 +219,14 @@ func (v *validator) rollup(r *Rollup, path string) {
 			}
 		}
 	}
+	for i, name := range r.Percentiles {
+		inner := fmt.Sprintf("%s.percentiles[%d]", path, i)
+		if _, known := r.Measures[name]; !known {
+			v.fail(inner, "%q is no measure of the rollup", name)
+		} else if slices.Contains(r.Percentiles[:i], name) {
+			v.fail(inner, "%q is there twice", name)
+		}
+	}
 	if _, ok := r.Dimensions[rollup.Total]; ok {
 		v.fail(path+".dimensions."+rollup.Total, "a dimension cannot be called %s: that is the grouping without dimensions", rollup.Total)
 	}
