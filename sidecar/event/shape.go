@@ -179,12 +179,7 @@ func (m *member) vary(o *object) {
 func (s *shape) member(m *member, data []byte, i, depth int, e *Event) (end int, ok bool) {
 	switch m.kind {
 	case constant:
-		v := &e.Values[m.slot]
-		if v.Kind != Missing { // the path has another spelling, or the key was there before
-			return i, false
-		}
-		*v = m.value
-		return i, true
+		return i, s.set(m, e, m.value)
 	case nested:
 		if i >= len(data) || data[i] != '{' || depth == MaxDepth {
 			return i, false
@@ -207,16 +202,10 @@ func (s *shape) member(m *member, data []byte, i, depth int, e *Event) (end int,
 	if !ok || m.slot < 0 {
 		return end, ok
 	}
-	v := &e.Values[m.slot]
-	if v.Kind != Missing {
-		return i, false
-	}
 	if escaped {
-		*v = makeValue(data[i:end], e)
-	} else {
-		v.Kind, v.Text = String, data[i+1:end-1]
+		return end, s.set(m, e, makeValue(data[i:end], e))
 	}
-	return end, true
+	return end, s.set(m, e, Value{Kind: String, Text: data[i+1 : end-1]})
 }
 
 // other reads a value that is no string.
@@ -228,6 +217,10 @@ func (s *shape) other(m *member, data []byte, i, depth int, e *Event) (end int, 
 	var reason string
 	switch {
 	case c == '-' || isDigit(c):
+		var n float64
+		if end, n, ok = skipInteger(data, i); ok {
+			return end, m.slot < 0 || s.set(m, e, Value{Kind: Number, Text: data[i:end], Number: n})
+		}
 		end, reason = skipNumber(data, i)
 		ok = reason == ""
 	case c == '[':
@@ -237,13 +230,30 @@ func (s *shape) other(m *member, data []byte, i, depth int, e *Event) (end int, 
 		ok = reason == "" && utf8.Valid(data[i:end])
 	}
 	if ok && m.slot >= 0 {
-		v := &e.Values[m.slot]
-		if v.Kind != Missing {
-			return i, false
-		}
-		*v = makeValue(data[i:end], e)
+		ok = s.set(m, e, makeValue(data[i:end], e))
 	}
 	return end, ok
+}
+
+// set sets the wanted value of a member, unless another spelling of the path has set it.
+func (s *shape) set(m *member, e *Event, v Value) bool {
+	at := &e.Values[m.slot]
+	if at.Kind != Missing {
+		return false
+	}
+	*at = v
+	return true
+}
+
+// skipInteger passes over a number that has nothing but a few digits; it is false for others.
+func skipInteger(data []byte, i int) (end int, number float64, ok bool) {
+	n := uint64(0)
+	for end = i; end < len(data) && isDigit(data[end]); end++ {
+		n = n*10 + uint64(data[end]-'0')
+	}
+	digits := end - i
+	ok = digits > 0 && digits <= maxExactDigits && end < len(data) && (data[i] != '0' || digits == 1) && data[end] != '.' && data[end]|0x20 != 'e'
+	return end, float64(n), ok
 }
 
 // skipText passes over a string, whose opening quote is at i, and checks it, UTF-8 too.
