@@ -179,6 +179,28 @@ func (c cells) differing(o cells) int {
 	return n
 }
 
+// lacking gives the keys that another window says nothing of, where both say the same of all others; nil where they do not.
+func (c cells) lacking(o cells) map[cellKey]bool {
+	if c.overflowed() || o.overflowed() {
+		return nil
+	}
+	keys := map[cellKey]bool{}
+	for key, cell := range c {
+		switch {
+		case o[key] == nil:
+			keys[key] = true
+		case !cell.equal(o[key]):
+			return nil
+		}
+	}
+	for key := range o {
+		if c[key] == nil {
+			return nil
+		}
+	}
+	return keys
+}
+
 // within reports whether a window says no less than one of two others and no more than the second, which has all that is in the first and more. Sums and
 // sketches are not compared.
 func (c cells) within(least, most cells) bool {

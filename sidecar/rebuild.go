@@ -179,7 +179,8 @@ func (b *rebuild) compare(ctx context.Context, i int, windows []*aggregate.Windo
 			return err
 		}
 	}
-	return b.replace(ctx, i, nil, old, 0)
+	_, err = b.replace(ctx, i, nil, nil, old, 0)
+	return err
 }
 
 // place is what is known of a window from the documents of earlier definitions with windows of another length.
@@ -272,70 +273,106 @@ func (b *rebuild) events(i int, doc stored) int64 {
 
 // settle compares one window, and replaces it where that is needed. What closed before the present definitions took over is looked at by itself.
 func (b *rebuild) settle(ctx context.Context, i int, start int64, counted []*aggregate.Window, documents []stored, known place) error {
-	d := &b.partition.stream.definitions[i]
-	length := d.Window.Milliseconds()
+	end := start + b.partition.stream.definitions[i].Window.Milliseconds()
 	b.report.Windows++
 	for _, before := range []bool{true, false} {
-		if before && start+length > b.state.Since {
+		if before && (end > b.state.Since || known.left) {
 			continue // what earlier definitions hold of such a window stays
 		}
-		if before && known.left {
-			continue
-		}
-		of := func(closing int64) bool {
-			return closing <= b.state.SealedThrough && (closing <= b.state.Since) == before
-		}
-		had, has := cells{}, cells{}
-		foreign := before && known.covered
-		var replaced []stored
-		documented := int64(0)
-		for _, doc := range documents {
-			if !of(doc.closing(length)) {
-				continue
-			}
-			foreign = foreign || doc.text(rollup.FieldDefinition) != b.partition.stream.hashes[i]
-			replaced = append(replaced, doc)
-			documented += b.events(i, doc)
-			if err := had.add(doc.source); err != nil {
-				return err
-			}
-		}
-		var fresh []*aggregate.Window
-		for _, w := range counted {
-			if !of(w.Closing()) {
-				continue
-			}
-			fresh = append(fresh, w)
-			if err := b.addWindow(has, w); err != nil {
-				return err
-			}
-		}
-		keys := has.differing(had)
-		if keys == 0 && !foreign {
-			continue
-		}
-		most, err := b.withRepetitions(fresh)
-		if err != nil {
+		h := half{start: start, before: before, had: cells{}, has: cells{}, foreign: before && known.covered}
+		if err := b.gather(&h, i, counted, documents); err != nil {
 			return err
 		}
-		if most != nil && !foreign && had.within(has, most) {
-			b.report.Unsure++
-			continue
-		}
-		events := has.events(d.Groupings[0].String())
-		again := int64(0)
-		if most != nil && !before {
-			again = most.events(d.Groupings[0].String()) - events
-		}
-		left := events < documented && b.mayLackEvents()
-		b.report.differs(d.Name, b.partition, start, documented, events, keys, left)
-		if left {
-			continue
-		}
-		if err := b.replace(ctx, i, fresh, replaced, again); err != nil {
+		if err := b.settleHalf(ctx, i, &h); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// half is what documents and log say of a window before, or since, the present definitions took over.
+type half struct {
+	start      int64
+	before     bool
+	had, has   cells // in the documents, and in the log
+	documents  []stored
+	windows    []*aggregate.Window
+	documented int64 // events in the documents
+	foreign    bool  // some documents are of another definition
+}
+
+func (b *rebuild) gather(h *half, i int, counted []*aggregate.Window, documents []stored) error {
+	length := b.partition.stream.definitions[i].Window.Milliseconds()
+	of := func(closing int64) bool {
+		return closing <= b.state.SealedThrough && (closing <= b.state.Since) == h.before
+	}
+	for _, doc := range documents {
+		if !of(doc.closing(length)) {
+			continue
+		}
+		h.foreign = h.foreign || doc.text(rollup.FieldDefinition) != b.partition.stream.hashes[i]
+		h.documents = append(h.documents, doc)
+		h.documented += b.events(i, doc)
+		if err := h.had.add(doc.source); err != nil {
+			return err
+		}
+	}
+	for _, w := range counted {
+		if !of(w.Closing()) {
+			continue
+		}
+		h.windows = append(h.windows, w)
+		if err := b.addWindow(h.has, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *rebuild) settleHalf(ctx context.Context, i int, h *half) error {
+	keys := h.has.differing(h.had)
+	if keys == 0 && !h.foreign {
+		return nil
+	}
+	most, err := b.withRepetitions(h.windows)
+	if err != nil {
+		return err
+	}
+	if most != nil && !h.foreign && h.had.within(h.has, most) {
+		b.report.Unsure++
+		return nil
+	}
+	d := &b.partition.stream.definitions[i]
+	full := d.Groupings[0].String()
+	events := h.has.events(full)
+	if events < h.documented && b.mayLackEvents() {
+		b.report.differs(d.Name, b.partition, h.start, h.documented, events, keys, true)
+		return nil
+	}
+	again := int64(0)
+	if most != nil && !h.before {
+		again = most.events(full) - events
+	}
+	var lacking map[cellKey]bool
+	old := h.documents
+	if !h.foreign {
+		lacking = h.has.lacking(h.had)
+	}
+	if lacking != nil { // the others are right
+		old = nil
+		if b.writer == nil && b.state.Rollups[i].Ledger().Rejected > 0 {
+			b.report.lacking++
+		}
+	}
+	written, err := b.replace(ctx, i, h.windows, lacking, old, again)
+	if err != nil {
+		return err
+	}
+	if !written { // they are where they were
+		b.report.Unacceptable++
+		return nil
+	}
+	b.report.differs(d.Name, b.partition, h.start, h.documented, events, keys, false)
 	return nil
 }
 
@@ -369,48 +406,63 @@ func (b *rebuild) addWindow(to cells, w *aggregate.Window) error {
 	})
 }
 
-// replace writes windows and removes the other documents. Of events that came again, which the windows hold once, the ledger may have counted up to the
-// given number more.
-func (b *rebuild) replace(ctx context.Context, i int, windows []*aggregate.Window, old []stored, again int64) error {
+// replace writes windows, or only the keys that are lacking where these are given, and removes the other documents. Of events that came again, which the
+// windows hold once, the ledger may have counted up to the given number more. It is false where Elasticsearch can accept none of the documents, so that
+// nothing is changed.
+func (b *rebuild) replace(ctx context.Context, i int, windows []*aggregate.Window, lacking map[cellKey]bool, old []stored, again int64) (bool, error) {
 	if b.writer == nil || len(windows) == 0 && len(old) == 0 {
-		return nil
+		return true, nil
 	}
 	if err := b.beginLineage(ctx, i, again); err != nil {
-		return err
+		return false, err
 	}
+	before := b.writer.Stats.Rejected.Load()
 	done := make(chan write.Result, 1)
 	batch := b.writer.Begin(func(r write.Result) { done <- r })
 	kept := map[string]bool{}
-	target := write.Target{Prefix: b.prefix(), Definition: &b.partition.stream.definitions[i], Hash: b.partition.stream.hashes[i], Lineage: b.lineage}
+	definition := &b.partition.stream.definitions[i]
+	target := write.Target{Prefix: b.prefix(), Definition: definition, Hash: b.partition.stream.hashes[i], Lineage: b.lineage}
 	for _, w := range windows {
 		err := w.Documents(b.partition.Partition, func(doc *rollup.Document) error {
+			if lacking != nil {
+				s, err := readSource(doc.AppendJSON(nil, definition, target.Hash))
+				if err != nil || !lacking[s.key()] {
+					return err
+				}
+			}
 			kept[doc.ID(target.Hash)] = true
-			b.report.Written++
 			return batch.Add(ctx, target, doc)
 		})
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
+	removed := int64(0)
 	for _, doc := range old {
 		if kept[doc.id] {
 			continue
 		}
-		b.report.Removed++
+		removed++
 		if err := batch.AddDelete(ctx, doc.index, doc.id, b.lineage<<versionBits); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := batch.Close(); err != nil {
-		return err
+		return false, err
 	}
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	case r := <-done:
+		written := int64(len(kept)) - (b.writer.Stats.Rejected.Load() - before)
+		b.report.Written += written
+		b.report.Removed += removed
+		if written == 0 && removed == 0 {
+			return false, nil
+		}
 		b.report.Rejected += r.Rejected + r.RejectedOverflow
+		return true, nil
 	}
-	return nil
 }
 
 // replayRecord tells in the progress index that a rollup was rebuilt from one partition, and under which lineage.

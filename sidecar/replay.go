@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"text/tabwriter"
 	"time"
 
@@ -158,7 +159,7 @@ func (m *maintenance) replay(ctx context.Context, partitions []logPartition, o r
 		if err := m.catalog.install(ctx); err != nil { // so that an index that is gone is made as it must be
 			return err
 		}
-		writer = write.New(m.store, write.Options{Reject: func(_ []byte, err *elastic.Error) { report.say("a document cannot be accepted: %v", err) }})
+		writer = write.New(m.store, write.Options{UnknownField: m.catalog.mend, Reject: report.rejects})
 		writing, stop := context.WithCancel(ctx)
 		stopped := make(chan struct{})
 		go func() {
@@ -215,6 +216,9 @@ type replayReport struct {
 	Left, lastLeft int64
 	// Unsure counts the windows that hold as many events as they may, but not each once that came again late.
 	Unsure int64
+	// Unacceptable counts the windows that lack only documents which Elasticsearch cannot accept; lacking those of a dry run that may be such.
+	Unacceptable, lacking int64
+	refusals              atomic.Int64
 
 	partition *logPartition
 	from, to  int64
@@ -223,6 +227,16 @@ type replayReport struct {
 
 func (r *replayReport) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(r.notes, format+"\n", args...)
+}
+
+// rejects tells of a document that Elasticsearch can never accept.
+func (r *replayReport) rejects(_ []byte, err *elastic.Error) {
+	switch n := r.refusals.Add(1); {
+	case n <= shownDifferences:
+		r.say("a document cannot be accepted: %v", err)
+	case n == shownDifferences+1:
+		r.say("… further documents that cannot be accepted are not named")
+	}
 }
 
 // reading begins to follow the reading of a log.
@@ -274,6 +288,12 @@ func (r *replayReport) end(dryRun bool) error {
 	}
 	if r.Unsure > 0 {
 		_, _ = fmt.Fprintf(r.out, "%d windows hold events that came again when these had closed, as many as they may: they are right as far as the log tells\n", r.Unsure)
+	}
+	if r.Unacceptable > 0 {
+		_, _ = fmt.Fprintf(r.out, "%d windows lack only documents that Elasticsearch cannot accept: there is nothing to do before their index can hold them\n", r.Unacceptable)
+	}
+	if r.lacking > 0 {
+		_, _ = fmt.Fprintf(r.out, "%d windows lack whole keys: perhaps those whose documents Elasticsearch rejected, which cannot be written then either\n", r.lacking)
 	}
 	if dryRun && r.Differing > 0 {
 		_, _ = fmt.Fprintln(r.out, "nothing was written: run it without --dry-run to write what differs")

@@ -121,7 +121,11 @@ func (v *verification) partition(ctx context.Context, p *logPartition) error {
 		if err != nil {
 			return err
 		}
-		v.row(d.Name, p, r.Ledger().Documented()-before+tail[i], present, repeated(replays, d.Name, s.Lineage), "")
+		allowed := allowance{rejected: r.Ledger().Rejected, repeated: repeated(replays, d.Name, s.Lineage)}
+		for j := range replays {
+			allowed.rewritten = allowed.rewritten || replays[j].Rollup == d.Name && replays[j].Lineage > s.Lineage
+		}
+		v.row(d.Name, p, r.Ledger().Documented()-before+tail[i], present, allowed, "")
 		if s.Since == aggregate.Never || r.Before == aggregate.Unknown {
 			continue
 		}
@@ -136,7 +140,7 @@ func (v *verification) partition(ctx context.Context, p *logPartition) error {
 				earlier = sums{}
 			}
 		}
-		v.row(d.Name, p, before, earlier, 0, note)
+		v.row(d.Name, p, before, earlier, allowance{rejected: allowed.rejected}, note)
 	}
 	return nil
 }
@@ -251,9 +255,29 @@ func closed(length, after, through int64) map[string]any {
 	}, "minimum_should_match": 1}}
 }
 
-// row prints one comparison: of the full groupings with the ledger, and a line more for each smaller grouping that differs from its full one. The documents
-// may lack up to the given number of events that came again, which a replay wrote once.
-func (v *verification) row(name string, p *logPartition, ledger int64, documents sums, again int64, note string) {
+// allowance is by how many events documents can differ from the ledger, since they differ for a reason that is known.
+type allowance struct {
+	// rejected are events in documents that Elasticsearch could not accept. The smaller groupings can hold them, and where a replay has written since, the
+	// full one can too.
+	rejected  int64
+	rewritten bool
+	// repeated are events that came again, which a replay wrote once.
+	repeated int64
+}
+
+// explains says why there are as many events as there are where others were wanted; empty where nothing does.
+func (a allowance) explains(want, got int64) string {
+	switch {
+	case got < want && want-got <= a.repeated:
+		return "events that came again late are counted once since a replay"
+	case a.rewritten && got > want && got-want <= a.rejected:
+		return "events that were rejected are written since a replay"
+	}
+	return ""
+}
+
+// row prints one comparison: of the full groupings with the ledger, and a line more for each smaller grouping that differs from its full one.
+func (v *verification) row(name string, p *logPartition, ledger int64, documents sums, allowed allowance, note string) {
 	var total int64
 	full := map[string]string{}
 	for _, d := range append(v.definitions[name], p.stream.definitions...) {
@@ -273,26 +297,28 @@ func (v *verification) row(name string, p *logPartition, ledger int64, documents
 	if len(documents) > 1 {
 		shown = "(full)"
 	}
-	v.line(name, p, shown, ledger, total, again, note)
+	v.line(name, p, shown, ledger, total, note, allowed.explains(ledger, total))
 	for _, hash := range slices.Sorted(maps.Keys(documents)) {
 		groupings := documents[hash]
 		for _, grouping := range slices.Sorted(maps.Keys(groupings)) {
-			if n := groupings[grouping]; n != groupings[full[hash]] {
-				v.line(name, p, grouping, groupings[full[hash]], n, 0, "compared with grouping "+full[hash]+", definition "+hash)
+			if n, of := groupings[grouping], groupings[full[hash]]; n != of {
+				why := ""
+				if n > of && n-of <= allowed.rejected {
+					why = "events that were rejected in the full grouping"
+				}
+				v.line(name, p, grouping, of, n, "compared with grouping "+full[hash]+", definition "+hash, why)
 			}
 		}
 	}
 }
 
-func (v *verification) line(name string, p *logPartition, grouping string, want, got, again int64, note string) {
+// line prints two numbers, which are to be the same unless it is known why they are not.
+func (v *verification) line(name string, p *logPartition, grouping string, want, got int64, note, why string) {
 	v.compared++
-	switch {
-	case got < want && want-got <= again:
-		note = joinReasons(note, "events that came again late are counted once since a replay")
-	case want != got:
+	if want != got && why == "" {
 		v.differing++
 	}
-	_, _ = fmt.Fprintf(v.table, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", name, p.String(), grouping, want, got, got-want, note)
+	_, _ = fmt.Fprintf(v.table, "%s\t%s\t%s\t%d\t%d\t%d\t%s\n", name, p.String(), grouping, want, got, got-want, joinReasons(why, note))
 }
 
 // cannot tells of a partition that has no ledger to compare.
