@@ -2,9 +2,12 @@ package aggregate_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -383,6 +386,45 @@ func TestStateOfOthersIsRefused(t *testing.T) {
 		if _, err := aggregate.DecodeState(5, text); err != aggregate.ErrForeignState { //nolint:errorlint // the very error is meant
 			t.Errorf("metadata %q: error %v", text, err)
 		}
+	}
+}
+
+func TestStatesOfEarlierReleasesAreRead(t *testing.T) {
+	want := aggregate.State{
+		Offset: 5, Watermark: 1_700_000_000_000, SealedThrough: aggregate.Never, End: 9, Behind: 250, Lineage: 1, Commit: 7, Partitions: 3, TopicID: [16]byte{1, 2}, Released: true,
+		From: aggregate.Never, Since: aggregate.Never, SinceOffset: 5,
+		Rollups: []aggregate.RollupState{{
+			Definition: "0123456789abcdef", Rejected: aggregate.Rejected{OnTime: 1, Late: 2, Overflowed: 3}, Before: aggregate.Unknown,
+			Counted: rollup.Ledger{Consumed: 210, OnTime: 10, Late: 20, Overflowed: 30, Filtered: 40, Undecodable: 50, Quarantined: 60},
+		}},
+	}
+	second := want
+	second.From, second.Since, second.SinceOffset, second.Lost = 11, 12, 4, 13
+	second.Rollups = slices.Clone(want.Rollups)
+	second.Rollups[0].Before = 99
+	for _, test := range []struct {
+		text string
+		want aggregate.State
+	}{
+		{"dG0BAQECAAAAAAAAAAAAAAAAAACAoKv++WL///////////8BEvQDAg4GAgEjRWeJq83vFCg8UGR4AgQG", want},
+		{"dG0CAQECAAAAAAAAAAAAAAAAAACAoKv++WL///////////8BEvQDAg4GFhgIGgIBI0VniavN7xQoPFBkeAIEBsYB", second},
+	} {
+		got, err := aggregate.DecodeState(5, test.text)
+		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", test.text, err, diff)
+		}
+	}
+}
+
+func TestStateOfAnotherOffsetIsRefused(t *testing.T) {
+	plan := newPlan(t, definitions()...)
+	s := plan.Begin(5, 0, partition.TopicID)
+	text, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := aggregate.DecodeState(4, text); !errors.Is(err, aggregate.ErrForeignState) || !strings.Contains(err.Error(), "moved from 5") {
+		t.Errorf("error %v", err)
 	}
 }
 

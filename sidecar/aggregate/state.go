@@ -86,8 +86,10 @@ func (r RollupState) Ledger() rollup.Ledger {
 
 const (
 	stateMagic   = "tm"
-	stateVersion = 2
+	stateVersion = 3
 	hashBytes    = 8 // of a definition
+	// From this version on the encoding holds the offset as well.
+	offsetVersion = 3
 	// The first version of the encoding holds so many of the numbers and counters.
 	firstNumbers, firstCounters = 7, 9
 )
@@ -114,8 +116,7 @@ func (s *State) numbers() []*int64 {
 	}
 }
 
-// Encode gives the state as a commit's metadata, except for Offset, which the commit itself holds. It fails where the result would be larger than
-// MaxStateBytes.
+// Encode gives the state as a commit's metadata. It fails where the result would be larger than MaxStateBytes.
 func (s *State) Encode() (string, error) {
 	b := append([]byte(stateMagic), stateVersion)
 	var flags byte
@@ -124,6 +125,7 @@ func (s *State) Encode() (string, error) {
 	}
 	b = append(b, flags)
 	b = append(b, s.TopicID[:]...)
+	b = binary.AppendVarint(b, s.Offset)
 	for _, n := range s.numbers() {
 		b = binary.AppendVarint(b, *n)
 	}
@@ -145,7 +147,8 @@ func (s *State) Encode() (string, error) {
 	return text, nil
 }
 
-// DecodeState reads the metadata of a commit at the given offset. The error is ErrForeignState or ErrNewerState where the text is not this release's.
+// DecodeState reads the metadata of a commit at the given offset. The error is ErrNewerState or an ErrForeignState where the text is not this release's, or
+// was committed at another offset.
 func DecodeState(offset int64, metadata string) (State, error) {
 	b, err := base64.RawStdEncoding.DecodeString(metadata)
 	if err != nil || len(b) < len(stateMagic)+1 || string(b[:len(stateMagic)]) != stateMagic {
@@ -155,14 +158,19 @@ func DecodeState(offset int64, metadata string) (State, error) {
 	if b[0] > stateVersion {
 		return State{}, ErrNewerState
 	}
-	first := b[0] < stateVersion
+	version := b[0]
 	r := stateReader{b: b[1:]}
 	s := State{Offset: offset}
 	s.Released = r.bytes(1)[0]&1 != 0
 	copy(s.TopicID[:], r.bytes(len(s.TopicID)))
+	if version >= offsetVersion {
+		if of := r.varint(); of != offset && !r.failed {
+			return State{}, fmt.Errorf("%w for it: it was moved from %d, by another program", ErrForeignState, of)
+		}
+	}
 	s.From, s.Since, s.SinceOffset = Never, Never, offset
 	numbers := s.numbers()
-	if first {
+	if version == 1 {
 		numbers = numbers[:firstNumbers]
 	}
 	for _, n := range numbers {
@@ -176,7 +184,7 @@ func DecodeState(offset int64, metadata string) (State, error) {
 		var rs RollupState
 		rs.Definition = hex.EncodeToString(r.bytes(hashBytes))
 		counters := rs.counters()
-		if first {
+		if version == 1 {
 			counters, rs.Before = counters[:firstCounters], Unknown
 		}
 		for _, n := range counters {
