@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/config"
 )
@@ -82,15 +83,19 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// TestStateOfTheLargestStreamFitsIntoACommit has every counter at a trillion.
+// TestStateOfTheLargestStreamFitsIntoACommit has every counter at the largest offset that a document's version can hold, and every other number at what
+// takes the most room.
 func TestStateOfTheLargestStreamFitsIntoACommit(t *testing.T) {
-	const trillion = 1_000_000_000_000
-	s := aggregate.State{Offset: trillion, Watermark: 4 * trillion, SealedThrough: 4 * trillion, End: trillion, Commit: trillion}
+	const most, never = 1<<48 - 1, aggregate.Never
+	s := aggregate.State{
+		Offset: most, Watermark: never, SealedThrough: never, End: never, Behind: never, Lineage: never, Commit: never, From: never, Since: never, SinceOffset: never,
+		Lost: never, Partitions: never, Released: true, TopicID: [16]byte{1},
+	}
 	for range config.MaxStreamRollups {
-		r := aggregate.RollupState{Definition: "0123456789abcdef"}
-		l := &r.Counted
-		l.OnTime, l.Late, l.Overflowed, l.Filtered, l.Undecodable, l.Quarantined = trillion, trillion, trillion, trillion, trillion, trillion
-		s.Rollups = append(s.Rollups, r)
+		s.Rollups = append(s.Rollups, aggregate.RollupState{
+			Definition: "0123456789abcdef", Before: most, Rejected: aggregate.Rejected{OnTime: most, Late: most, Overflowed: most},
+			Counted: rollup.Ledger{OnTime: most, Late: most, Overflowed: most, Filtered: most, Undecodable: most, Quarantined: most},
+		})
 	}
 	if _, err := s.Encode(); err != nil {
 		t.Error(err)

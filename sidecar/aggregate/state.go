@@ -15,7 +15,7 @@ import (
 const Never = math.MinInt64
 
 // MaxStateBytes bounds an encoded State: Kafka's default limit for a commit's metadata is 4,096 bytes.
-const MaxStateBytes = 3000
+const MaxStateBytes = 3600
 
 // State is what a replay from Offset needs to evolve exactly as before. It is committed to Kafka with the offset, as the commit's metadata.
 type State struct {

@@ -20,7 +20,7 @@ const (
 	MaxTopics        = 1000 // of one stream
 	MaxRollups       = 1000 // of all streams
 	maxLateKeys      = 100_000_000
-	MaxStreamRollups = 40 // of one stream: their ledgers fit into a Kafka commit's metadata
+	MaxStreamRollups = 32 // of one stream: their ledgers fit into a Kafka commit's metadata, however large they grow
 	MaxFields        = 64 // dimensions, measures, conditions or distinct counts of one rollup
 	MaxGroupings     = 64
 	MaxTiers         = 16
