@@ -10,32 +10,36 @@ import (
 // offerEvery is how often a position is committed that moved without any window closing.
 const offerEvery = 5 * time.Second
 
-// offer publishes the engine's state for committing, where it says more than the last one.
-func (p *partition) offer() {
+// offer publishes the engine's state for committing, where it says more than the last one. It is false where the state cannot be committed.
+func (p *partition) offer() bool {
 	s := p.engine.State()
-	s.Lost = p.lostBefore(s.Offset)
 	sealed := s.SealedThrough > p.offered.SealedThrough
 	moved := s.Offset > p.offered.Offset && time.Since(p.offering) > offerEvery
-	if !sealed && !moved {
-		return
-	}
-	p.offered, p.offering = s, time.Now()
-	p.mu.Lock()
-	p.commits++
-	s.Commit = p.commits
-	p.commit = &s
-	p.mu.Unlock()
+	return !sealed && !moved || p.publish(&s)
 }
 
-// commitNow commits a state and waits for it, trying again as long as it takes. It is false where the work ended meanwhile.
-func (p *partition) commitNow(ctx context.Context, s aggregate.State) bool {
+// publish gives a state to the committer. Where it does not fit into a commit the partition cannot go on.
+func (p *partition) publish(s *aggregate.State) bool {
 	p.commits++
 	s.Commit = p.commits
 	s.Lost = p.lostBefore(s.Offset)
-	p.offered, p.offering = s, time.Now()
+	metadata, err := s.Encode()
+	if err != nil {
+		p.fail(err)
+		return false
+	}
+	p.offered, p.offering = *s, time.Now()
 	p.mu.Lock()
-	p.commit = &s
+	p.commit, p.metadata = s, metadata
 	p.mu.Unlock()
+	return true
+}
+
+// commitNow commits a state and waits for it, trying again as long as it takes. It is false where the work ended meanwhile, or the partition has failed.
+func (p *partition) commitNow(ctx context.Context, s aggregate.State) bool {
+	if !p.publish(&s) {
+		return false
+	}
 	p.services.commitSoon()
 	for {
 		p.mu.Lock()
@@ -53,7 +57,7 @@ func (p *partition) commitNow(ctx context.Context, s aggregate.State) bool {
 }
 
 // commitBarrier commits a state and waits until the progress index keeps it: an owner that is put back to what is kept there must not find itself before
-// a barrier that was passed. It is false where the work ended meanwhile.
+// a barrier that was passed. It is false where the work ended meanwhile, or the partition has failed.
 func (p *partition) commitBarrier(ctx context.Context, s aggregate.State) bool {
 	if !p.commitNow(ctx, s) {
 		return false
@@ -81,14 +85,14 @@ func (p *partition) wasTold(s *aggregate.State) {
 	p.notify()
 }
 
-// committable is the state to commit next, or nil.
-func (p *partition) committable() *aggregate.State {
+// committable is the state to commit next, or nil, with its encoding.
+func (p *partition) committable() (s *aggregate.State, metadata string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.orphaned {
-		return nil
+		return nil, ""
 	}
-	return p.commit
+	return p.commit, p.metadata
 }
 
 // committed notes that a state was committed.

@@ -41,13 +41,8 @@ func (m *member) commitOnce(ctx context.Context) bool {
 	}
 	m.mu.Unlock()
 	for number, p := range open {
-		s := p.committable()
+		s, metadata := p.committable()
 		if s == nil {
-			continue
-		}
-		metadata, err := s.Encode()
-		if err != nil {
-			p.fail(err)
 			continue
 		}
 		commits = append(commits, modelCommit{number, p, s, metadata})

@@ -72,11 +72,13 @@ type partition struct {
 	acks    []acknowledgement
 	batches map[*write.Batch]struct{}
 	commit  *aggregate.State // to be committed, if anything
-	done    *aggregate.State // committed last
-	told    int64            // the counter of the commit that the progress index keeps
-	drain   bool
-	failure error
-	broken  error // why the log cannot be read on
+	// metadata is what it is encoded to.
+	metadata string
+	done     *aggregate.State // committed last
+	told     int64            // the counter of the commit that the progress index keeps
+	drain    bool
+	failure  error
+	broken   error // why the log cannot be read on
 	// orphaned is whether the topic is gone.
 	orphaned bool
 	lost     int64 // records that Kafka deleted before they were read, before this process had the partition
@@ -244,10 +246,20 @@ func (p *partition) beginning(initial aggregate.State) state {
 		// Before anything is read: a start must be known to whoever takes over, an orderly end must not be found by them too, and the progress index may lack
 		// a barrier that the owner before had just committed.
 		if !p.commitBarrier(ctx, p.engine.State()) {
-			return nil
+			return p.over()
 		}
 		return p.reading
 	}
+}
+
+// over is what follows where the work cannot go on: nothing where it was ended.
+func (p *partition) over() state {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failure != nil {
+		return p.refused
+	}
+	return nil
 }
 
 // reading aggregates what comes and closes windows as the watermark passes them.
@@ -274,7 +286,9 @@ func (p *partition) reading(ctx context.Context) state {
 			if !p.write(ctx, p.engine.Close()) {
 				return nil
 			}
-			p.offer()
+			if !p.offer() {
+				return p.over()
+			}
 			p.show(status.Reading)
 			if p.atSwitch() || p.crowded() {
 				return p.barrier
@@ -284,7 +298,9 @@ func (p *partition) reading(ctx context.Context) state {
 		if p.skip() {
 			p.show(status.Reading)
 		}
-		p.offer()
+		if !p.offer() {
+			return p.over()
+		}
 		if p.atSwitch() || p.barrierDue() {
 			return p.barrier
 		}
@@ -315,7 +331,7 @@ func (p *partition) barrier(ctx context.Context) state {
 		return nil
 	}
 	if !p.commitBarrier(ctx, p.engine.Raised(watermark)) {
-		return nil
+		return p.over()
 	}
 	p.engine.Raise(watermark)
 	if p.active != p.stream {

@@ -284,13 +284,8 @@ func (pl *pipeline) commitOnce(ctx context.Context) {
 	states := map[consume.Key]*aggregate.State{}
 	partitions := map[consume.Key]*partition{}
 	for _, p := range pl.owned() {
-		s := p.committable()
+		s, metadata := p.committable()
 		if s == nil {
-			continue
-		}
-		metadata, err := s.Encode()
-		if err != nil {
-			p.fail(err)
 			continue
 		}
 		commits = append(commits, consume.Commit{Key: p.key, Owner: p, Offset: s.Offset, Metadata: metadata})

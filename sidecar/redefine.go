@@ -94,7 +94,7 @@ func (p *partition) redefining(ctx context.Context) state {
 	p.engine, p.active = aggregate.NewEngine(plan, next), p.stream
 	p.logger.Info("the definitions changed", "from_offset", old.Offset, "watermark", formatTime(old.Watermark))
 	if !p.commitBarrier(ctx, p.engine.State()) {
-		return nil
+		return p.over()
 	}
 	return p.reading
 }

@@ -43,7 +43,7 @@ var safeguards = []struct {
 		{"../pkg/rollup/document.go", "b = append(b, 'c')\n\t\tb = appendInt(b, c.Arrived)\n\t\tb = appendInt(b, c.Opened)", ""},
 	}},
 	{"a barrier is committed", "Counts", []change{
-		{"partition.go", "if !p.commitBarrier(ctx, p.engine.Raised(watermark)) {\n\t\treturn nil\n\t}\n", ""},
+		{"partition.go", "if !p.commitBarrier(ctx, p.engine.Raised(watermark)) {\n\t\treturn p.over()\n\t}\n", ""},
 	}},
 	{"a barrier waits until everything is written", "Counts", []change{
 		{"partition.go", "if !p.write(ctx, windows) || !p.awaitAcknowledgements(ctx) {", "if !p.write(ctx, windows) {"},
@@ -90,10 +90,10 @@ var safeguards = []struct {
 		{"commit.go", "told := p.orphaned || p.told >= p.done.Commit", "told := true"},
 	}},
 	{"a start, and the end of the owner before, are committed before the first read", "Counts", []change{
-		{"partition.go", "if !p.commitBarrier(ctx, p.engine.State()) {\n\t\t\treturn nil\n\t\t}\n\t\treturn p.reading", "return p.reading"},
+		{"partition.go", "if !p.commitBarrier(ctx, p.engine.State()) {\n\t\t\treturn p.over()\n\t\t}\n\t\treturn p.reading", "return p.reading"},
 	}},
 	{"what the owner before committed is kept before the first read", "Counts", []change{
-		{"partition.go", "if !p.commitBarrier(ctx, p.engine.State()) {\n\t\t\treturn nil\n\t\t}\n\t\treturn p.reading", "if !p.commitNow(ctx, p.engine.State()) {\n\t\t\treturn nil\n\t\t}\n\t\treturn p.reading"},
+		{"partition.go", "if !p.commitBarrier(ctx, p.engine.State()) {\n\t\t\treturn p.over()\n\t\t}\n\t\treturn p.reading", "if !p.commitNow(ctx, p.engine.State()) {\n\t\t\treturn nil\n\t\t}\n\t\treturn p.reading"},
 	}},
 	{"a group is put back only when nobody can be writing", "Counts", []change{
 		{"model_faults_test.go", "pass(modelSession + modelRequest) // as maintenance.stopped does", ""},
