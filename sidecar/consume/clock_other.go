@@ -4,6 +4,10 @@ package consume
 
 import "time"
 
-var processStart = time.Now().Round(0) // without the monotonic reading, so that suspension counts
+var (
+	processStart = time.Now()
+	running      = fastestClock{wall: processStart.Round(0)}
+)
 
-func sinceBoot() time.Duration { return time.Now().Round(0).Sub(processStart) }
+// sinceBoot is a clock that counts the time that the machine was suspended, and never runs slower than time passes.
+func sinceBoot() time.Duration { return running.at(time.Since(processStart), time.Now().Round(0)) }
