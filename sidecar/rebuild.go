@@ -413,7 +413,7 @@ func (b *rebuild) replace(ctx context.Context, i int, windows []*aggregate.Windo
 	if b.writer == nil || len(windows) == 0 && len(old) == 0 {
 		return true, nil
 	}
-	if err := b.beginLineage(ctx, i, again); err != nil {
+	if err := b.beginLineage(ctx, i, again, old); err != nil {
 		return false, err
 	}
 	before := b.writer.Stats.Rejected.Load()
@@ -481,8 +481,9 @@ type replayRecord struct {
 	} `json:"spec"`
 }
 
-// beginLineage finds a lineage that is newer than all before, and records it, with what it changes, before anything is written under it.
-func (b *rebuild) beginLineage(ctx context.Context, i int, again int64) error {
+// beginLineage finds a lineage that is newer than all before, those of the documents to be replaced among them, and records it, with what it changes, before
+// anything is written under it.
+func (b *rebuild) beginLineage(ctx context.Context, i int, again int64, old []stored) error {
 	if b.lineage == 0 {
 		records, err := b.catalog.replays(ctx, b.partition.Partition)
 		if err != nil {
@@ -494,6 +495,9 @@ func (b *rebuild) beginLineage(ctx context.Context, i int, again int64) error {
 		}
 	}
 	b.repeated[i] += again
+	for _, doc := range old {
+		b.lineage = max(b.lineage, doc.lineage()+1)
+	}
 	r := replayRecord{
 		Kind: rollup.KindReplay, Rollup: b.partition.stream.definitions[i].Name, Stream: b.partition.stream.Name, Partition: b.partition.String(),
 		TopicID: encodeTopicID(b.partition.TopicID), Definition: b.partition.stream.hashes[i], Lineage: b.lineage, UpdatedAt: time.Now().UnixMilli(),

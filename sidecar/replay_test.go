@@ -453,6 +453,42 @@ func TestRestartKeepsWhatIsBeforeItsBoundary(t *testing.T) {
 	b.must("verify", "--config", configuration)
 }
 
+// TestRestartRemovesDocumentsOfLineagesThatNobodyKnows has some that a replay wrote, and a progress index that is lost.
+func TestRestartRemovesDocumentsOfLineagesThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	configuration := b.configure()
+	b.produce(0, 900)
+	run := b.start(configuration)
+	b.await(run)
+	run.end()
+	for range 2 { // so that the lineages differ
+		b.damage()
+		if out := b.must("replay", "--config", configuration, "--from", replayFrom); report(out)["documents written"] == "0" {
+			t.Fatalf("the replay says:\n%s", out)
+		}
+	}
+	b.loseDefinitions("")
+	b.must("setup", "--config", configuration)
+	b.damage()
+	for range 2 { // the first does not know of the lineages before
+		b.must("replay", "--config", configuration, "--from", replayFrom)
+	}
+	if out := b.must("replay", "--config", configuration, "--from", replayFrom); report(out)["windows that differed"] != "0" {
+		t.Errorf("after the progress index was lost a replay says:\n%s", out)
+	}
+	b.loseDefinitions("")
+	b.must("replay", "--config", configuration, "--restart", "--partition", fmt.Sprintf("%[1]s/0,%[1]s/1,%[1]s/2", b.topic))
+	if n := total(b.documents("total")); n != 0 {
+		t.Errorf("documents of %d events are left", n)
+	}
+	run = b.start(configuration)
+	b.await(run)
+	run.end()
+	b.must("verify", "--config", configuration)
+}
+
 // TestRestartFindsThePartitionsThatDoNotStart has a log that ends before what was read of it, and definitions that nobody knows any more.
 func TestRestartFindsThePartitionsThatDoNotStart(t *testing.T) {
 	for _, test := range []struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"text/tabwriter"
 	"time"
 
@@ -136,10 +137,17 @@ func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o 
 		return refusal
 	}
 	for i := range commits {
-		if p := &commits[i].partition; p.logStart > 0 && !o.allowLoss {
-			if err := m.checkLoss(ctx, p, definitions, commits[i].state); err != nil {
+		p, s := &commits[i].partition, &commits[i].state
+		if p.logStart > 0 && !o.allowLoss {
+			if err := m.checkLoss(ctx, p, definitions, *s); err != nil {
 				return err
 			}
+		}
+		for doc, err := range m.documentsFrom(ctx, p, definitions, s.From) { // they may be of lineages that the progress index does not know
+			if err != nil {
+				return err
+			}
+			s.Lineage = max(s.Lineage, doc.lineage()+1)
 		}
 	}
 	if err := m.nobodyJoined(ctx); err != nil { // all this took its time
@@ -254,28 +262,39 @@ func (m *maintenance) removeFrom(ctx context.Context, p logPartition, definition
 		request = &write.Request{}
 		return err
 	}
-	for i := range p.stream.definitions {
-		d := &p.stream.definitions[i]
-		windows := map[rollup.Tier]bool{d.Window: true}
-		for _, other := range definitions[d.Name] {
-			windows[other.Window] = true
+	for doc, err := range m.documentsFrom(ctx, &p, definitions, s.From) {
+		if err != nil {
+			return n, err
 		}
-		for window := range windows {
-			for doc, err := range m.documentsOf(ctx, p.Partition, rollup.IndexPattern(m.prefix(), d.Name, window), s.From, endOfTime) {
-				if err != nil {
-					return n, err
-				}
-				n++
-				request.Delete(doc.index, doc.id, s.Lineage<<versionBits)
-				if request.Documents() >= removedAtOnce {
-					if err := flush(); err != nil {
-						return n, err
+		n++
+		request.Delete(doc.index, doc.id, s.Lineage<<versionBits)
+		if request.Documents() >= removedAtOnce {
+			if err := flush(); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, flush()
+}
+
+// documentsFrom gives the documents of the partition's log in windows from a time on, of the stream's rollups under all their definitions.
+func (m *maintenance) documentsFrom(ctx context.Context, p *logPartition, definitions map[string][]rollup.Definition, from int64) iter.Seq2[stored, error] {
+	return func(yield func(stored, error) bool) {
+		for i := range p.stream.definitions {
+			d := &p.stream.definitions[i]
+			windows := map[rollup.Tier]bool{d.Window: true}
+			for _, other := range definitions[d.Name] {
+				windows[other.Window] = true
+			}
+			for window := range windows {
+				for doc, err := range m.documentsOf(ctx, p.Partition, rollup.IndexPattern(m.prefix(), d.Name, window), from, endOfTime) {
+					if !yield(doc, err) || err != nil {
+						return
 					}
 				}
 			}
 		}
 	}
-	return n, flush()
 }
 
 // commitment is a state to be committed from outside of the group.

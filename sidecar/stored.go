@@ -20,6 +20,9 @@ type stored struct {
 	version   int64
 }
 
+// lineage is the one that the document's version is of.
+func (s stored) lineage() int64 { return s.version >> versionBits }
+
 // The bounds of what a date field is asked for, in milliseconds: 0001-01-01 and 9999-12-31.
 const (
 	startOfTime = -62_135_596_800_000
