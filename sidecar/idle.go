@@ -81,9 +81,10 @@ func (p *partition) heldSafely() bool {
 	return p.safe || time.Since(p.held) > p.services.holdOff()
 }
 
+// awaitHoldOff waits until no earlier owner can be sending and this one may. It is false where the work is to end before.
 func (p *partition) awaitHoldOff(ctx context.Context) bool {
 	for !p.heldSafely() || !p.services.mayWrite() {
-		if !sleep(ctx, tickEvery) {
+		if p.isDraining() || !sleep(ctx, tickEvery) {
 			return false
 		}
 	}

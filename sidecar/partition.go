@@ -59,6 +59,8 @@ type partition struct {
 	readsFrom int64 // what the client hands out before is left out
 
 	cancel context.CancelFunc
+	// giveUp ends the beginning: nothing is read yet that would have to be finished.
+	giveUp context.CancelFunc
 	ended  chan struct{}
 	wake   chan struct{} // of one place: something below changed
 
@@ -139,10 +141,12 @@ type state func(context.Context) state
 // start begins the work from a state.
 func (p *partition) start(initial aggregate.State) {
 	ctx, cancel := context.WithCancel(context.Background())
-	p.cancel, p.ended, p.taken = cancel, make(chan struct{}), time.Now()
+	beginning, giveUp := context.WithCancel(ctx)
+	p.cancel, p.giveUp, p.ended, p.taken = cancel, giveUp, make(chan struct{}), time.Now()
 	go func() {
 		defer close(p.ended)
-		for s := p.beginning(initial); s != nil; {
+		defer giveUp()
+		for s := p.beginning(beginning, initial); s != nil; {
 			s = s(ctx)
 		}
 		p.show(status.Stopped)
@@ -207,6 +211,7 @@ func (p *partition) Drain(ctx context.Context) {
 	p.mu.Lock()
 	p.drain = true
 	p.mu.Unlock()
+	p.giveUp()
 	p.notify()
 	select {
 	case <-p.ended:
@@ -221,21 +226,23 @@ func (p *partition) notify() {
 	}
 }
 
-// beginning compiles the definitions that the state was made under, and commits the state.
-func (p *partition) beginning(initial aggregate.State) state {
-	return func(ctx context.Context) state {
+// beginning compiles the definitions that the state was made under, and commits the state. It is over as soon as its own context ends.
+func (p *partition) beginning(ctx context.Context, initial aggregate.State) state {
+	return func(context.Context) state {
 		p.show(status.Assigned)
 		active, err := p.definitionsOf(ctx, &initial)
-		if err != nil {
-			p.fail(err)
-			return p.refused
+		var plan *aggregate.Plan
+		if err == nil {
+			plan, err = active.plan()
 		}
-		plan, err := active.plan()
 		if err == nil && p.done == nil {
 			err = p.succeed(ctx, &initial)
 			p.newFrom, p.newKnown = initial.Offset, true // a start is committed before the first read, and there was none
 		}
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
 			p.fail(err)
 			return p.refused
 		}
@@ -319,7 +326,7 @@ func (p *partition) reading(ctx context.Context) state {
 // barrier seals everything that is open, whatever the log says, and reads on only when that is written and committed.
 func (p *partition) barrier(ctx context.Context) state {
 	if !p.awaitHoldOff(ctx) {
-		return nil
+		return p.draining
 	}
 	p.show(status.Idle)
 	atLeast := int64(aggregate.Never)
@@ -357,13 +364,19 @@ func (p *partition) draining(ctx context.Context) state {
 // refused keeps a partition that cannot go on; it holds its place, and says why.
 func (p *partition) refused(ctx context.Context) state {
 	p.show(status.Stopped)
-	for ctx.Err() == nil && !p.isOrphaned() {
+	for ctx.Err() == nil && !p.isOrphaned() && !p.isDraining() {
 		select {
 		case <-ctx.Done():
 		case <-p.wake:
 		}
 	}
 	return nil
+}
+
+func (p *partition) isDraining() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.drain
 }
 
 // take gives the next records, and whether the work is to end.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -65,4 +66,87 @@ func TestStateThatDoesNotFitStopsThePartition(t *testing.T) {
 			t.Errorf("the log tells of it %d times:\n%s", n, &log)
 		}
 	})
+}
+
+// drainedServices commit at once what is offered, and otherwise do what a test wants.
+type drainedServices struct {
+	quietServices
+	of        **partition
+	check     func(ctx context.Context) error
+	confirmed bool
+}
+
+func (s drainedServices) mayWrite() bool { return s.confirmed }
+
+func (s drainedServices) checkNew(ctx context.Context, _ rollup.Partition) (bool, error) {
+	return false, s.check(ctx)
+}
+
+func (s drainedServices) commitSoon() {
+	p := *s.of
+	time.AfterFunc(time.Millisecond, func() {
+		if state, _ := p.committable(); state != nil {
+			p.committed(state)
+			p.wasTold(state)
+		}
+	})
+}
+
+func TestPartitionThatWaitsForNothingIsDrainedAtOnce(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		check     func(ctx context.Context) error
+		confirmed bool                  // the membership, without which a barrier waits
+		state     status.PartitionState // before
+		drained   int64                 // the offset committed last; -1 for none
+	}{
+		{"refused", func(context.Context) error { return errors.New("never") }, true, status.Blocked, -1},
+		{"beginning", func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, true, status.Assigned, -1},
+		{"before a barrier", func(context.Context) error { return nil }, false, status.Reading, 1},
+		{"reading", func(context.Context) error { return nil }, true, status.Reading, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			modelStreams() // outside of the bubble
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				var p *partition
+				services := drainedServices{of: &p, check: test.check, confirmed: test.confirmed}
+				s := modelStream(0, time.Hour, 1000)
+				if !test.confirmed {
+					s = modelStream(0, time.Hour, 0) // a late key is one too many
+				}
+				p = newTestPartition(s, services, &log)
+				initial, err := p.resume(consume.Assignment{Partition: p.id, Committed: -1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.start(initial)
+				p.Deliver([]*kgo.Record{{Value: []byte(`{"t":1700000000000,"host":"noise"}`)}, {Offset: 1, Value: []byte(`{"t":1690000000000,"host":"h1","path":"/p1"}`)}})
+				pass(time.Minute)
+				if shown, _, _ := p.status(status.Component{OK: true}, time.Now()); shown.State != test.state {
+					t.Errorf("the partition is %s", shown.State)
+				}
+				began := time.Now()
+				ctx, cancel := context.WithTimeout(t.Context(), drainTimeout)
+				defer cancel()
+				p.Drain(ctx)
+				if took := time.Since(began); took > time.Second {
+					t.Errorf("it takes %s", took)
+				}
+				p.mu.Lock()
+				done := p.done
+				p.mu.Unlock()
+				if committed := done != nil; committed != (test.drained >= 0) || committed && done.Offset != test.drained {
+					t.Errorf("committed is %+v", done)
+				}
+				p.Stop()
+				if strings.Contains(log.String(), "context canceled") {
+					t.Errorf("the log says:\n%s", &log)
+				}
+			})
+		})
+	}
 }

@@ -72,7 +72,7 @@ var safeguards = []struct {
 	}},
 	{"definitions change only where earlier owners cannot be sending", "Counts", []change{
 		{"redefine.go", "if !p.awaitHoldOff(ctx) {\n\t\treturn false\n\t}\n\tsince", "since"},
-		{"partition.go", "if !p.awaitHoldOff(ctx) {\n\t\treturn nil\n\t}\n\tp.show", "p.show"},
+		{"partition.go", "if !p.awaitHoldOff(ctx) {\n\t\treturn p.draining\n\t}\n\tp.show", "p.show"},
 	}},
 	{"an idle partition is sealed only where no earlier owner can have read on", "Counts", []change{
 		{"idle.go", "!p.idle() || !p.readNew() {", "!p.idle() {"},
