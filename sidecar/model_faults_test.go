@@ -154,7 +154,7 @@ func (w *world) blind(m *member) {
 	if w.rnd.IntN(4) > 0 {
 		w.calm = time.Now().Add(modelSession) // time enough for the next owner and the one before to disagree
 	}
-	d := w.below(modelSession / 2)
+	d := w.below(modelSession * 4 / 5)
 	wakes := time.Now().Add(d)
 	w.next = []func(*member){
 		nil,

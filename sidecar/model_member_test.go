@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	modelSession = 5 * time.Second
+	modelSession = 8 * time.Second
 	modelRequest = time.Second
 )
 
