@@ -45,6 +45,8 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"run --config " + empty, 1, "no stream is configured"},
 		{"run --config " + good + " --log-level loud", 2, "debug, info, warn and error are allowed"},
 		{"run --config " + good + " --log-format xml", 2, "text and json are allowed"},
+		{"replay --config " + good + " --from 6h --rollup other", 2, `the configuration has the rollups ["r"]`},
+		{"verify --config " + good + " --rollup other", 2, `the configuration has the rollups ["r"]`},
 		{"validate", 2, "accepts 1 arg"},
 		{"validate " + good, 0, "valid: 1 streams, 1 rollups"},
 		{"validate " + broken, 2, broken + ":5:"},

@@ -118,6 +118,10 @@ func runReplay(ctx context.Context, cfg *config.Config, logger *slog.Logger, o r
 		return err
 	}
 	defer m.Close()
+	chosen, err := m.choose(o.rollups)
+	if err != nil {
+		return err
+	}
 	partitions, err := m.chosenPartitions(ctx, o.partitions)
 	if err != nil {
 		return err
@@ -136,15 +140,11 @@ func runReplay(ctx context.Context, cfg *config.Config, logger *slog.Logger, o r
 	case o.restart:
 		return m.restart(ctx, partitions, o)
 	}
-	return m.replay(ctx, partitions, o)
+	return m.replay(ctx, partitions, chosen, o)
 }
 
 // replay rebuilds a range, one partition after the other.
-func (m *maintenance) replay(ctx context.Context, partitions []logPartition, o replayOptions) error {
-	chosen, err := m.choose(o.rollups)
-	if err != nil {
-		return err
-	}
+func (m *maintenance) replay(ctx context.Context, partitions []logPartition, chosen map[string]bool, o replayOptions) error {
 	definitions, err := m.catalog.definitions(ctx)
 	if err != nil {
 		return err
