@@ -16,7 +16,7 @@ import (
 
 // unsteady is a cluster that gives a document only after a refresh, and other answers before.
 type unsteady struct {
-	before    []http.Response
+	before    []reply
 	document  json.RawMessage // nil: there is none
 	refreshed bool
 	asked     int
@@ -31,13 +31,19 @@ func (u *unsteady) RoundTrip(request *http.Request) (*http.Response, error) {
 	if len(u.before) > 0 {
 		first := u.before[0]
 		u.before, u.refreshed = u.before[1:], false
-		return &first, nil
+		return answer(first.status, first.body), nil
 	}
 	hits := ""
 	if u.refreshed && u.document != nil {
 		hits = fmt.Sprintf(`{"_source":%s}`, u.document)
 	}
 	return answer(http.StatusOK, strings.NewReader(`{"hits":{"hits":[`+hits+`]}}`)), nil
+}
+
+// reply is an answer to be given.
+type reply struct {
+	status int
+	body   io.Reader
 }
 
 func answer(status int, body io.Reader) *http.Response {
@@ -74,14 +80,14 @@ func TestEarlierDefinitionsAreAskedForUntilThereIsAnAnswer(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name     string
-		before   []http.Response
+		before   []reply
 		document json.RawMessage
 		says     string // an error
 	}{
 		{name: "at once", document: document(text)},
-		{name: "after a connection was cut", before: []http.Response{*answer(200, cut{strings.NewReader(`{"hits":`)})}, document: document(text)},
-		{name: "after a proxy's page", before: []http.Response{*answer(200, strings.NewReader("<html>"))}, document: document(text)},
-		{name: "after answers of errors", before: []http.Response{*answer(503, strings.NewReader("")), *answer(401, strings.NewReader("{}"))}, document: document(text)},
+		{name: "after a connection was cut", before: []reply{{200, cut{strings.NewReader(`{"hits":`)}}}, document: document(text)},
+		{name: "after a proxy's page", before: []reply{{200, strings.NewReader("<html>")}}, document: document(text)},
+		{name: "after answers of errors", before: []reply{{503, strings.NewReader("")}, {401, strings.NewReader("{}")}}, document: document(text)},
 		{name: "never kept", says: "does not hold: restore the earlier configuration"},
 		{name: "of another release", document: document(strings.Replace(text, "unix_ms", "unix", 1)), says: "cannot be rebuilt by this release"},
 		{name: "unreadable", document: document("streams: 7"), says: "read earlier definitions"},

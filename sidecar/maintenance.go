@@ -89,7 +89,8 @@ func (p *logPartition) state() (aggregate.State, error) {
 	if s.TopicID != p.TopicID {
 		return s, errors.New("the committed offset belongs to an earlier topic of the same name, which was deleted")
 	}
-	return s, truncated(&s, p.logEnd)
+	err = truncated(&s, p.logEnd)
+	return s, err
 }
 
 // partitions lists the partitions of the streams, in the order of the configuration.

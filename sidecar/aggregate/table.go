@@ -82,7 +82,7 @@ func (t *table) rowOf(r *Rollup, key []byte) int {
 		for at := int(hash) & mask; t.slots[at].row != 0; at = (at + 1) & mask {
 			s := &t.slots[at]
 			// No key is the beginning of another one.
-			if end := s.name + len(key); s.hash == uint32(hash>>32) && end <= len(t.names) && string(t.names[s.name:end]) == string(key) {
+			if end := s.name + len(key); uint64(s.hash) == hash>>32 && end <= len(t.names) && bytes.Equal(t.names[s.name:end], key) {
 				return int(s.row - 1)
 			}
 		}

@@ -21,7 +21,7 @@ const (
 // are garbage like any other.
 type buffers struct {
 	mu        sync.Mutex
-	free      [32][]*byte // by the logarithm of their sizes
+	free      [32][][]byte // by the logarithm of their sizes
 	freeBytes int
 	lent      []extent
 }
@@ -30,6 +30,11 @@ type buffers struct {
 type extent struct {
 	start, size uintptr
 	buffer      weak.Pointer[byte]
+}
+
+// address tells where bytes are, as an identity.
+func address(b []byte) uintptr {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(b))) //nolint:gosec // it is never made a pointer again
 }
 
 func (x extent) contains(address uintptr) bool { return address-x.start < x.size }
@@ -47,7 +52,7 @@ func (b *buffers) get(n int) []byte {
 		buffer := b.free[class][k-1]
 		b.free[class] = b.free[class][:k-1]
 		b.freeBytes -= size
-		return unsafe.Slice(buffer, size)[:0]
+		return buffer[:0]
 	}
 	return make([]byte, 0, size)
 }
@@ -56,10 +61,11 @@ func (b *buffers) get(n int) []byte {
 func (b *buffers) put(buffer []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.keep(unsafe.SliceData(buffer), cap(buffer))
+	b.keep(buffer)
 }
 
-func (b *buffers) keep(buffer *byte, size int) {
+func (b *buffers) keep(buffer []byte) {
+	size := cap(buffer)
 	if size < minBuffer || size > maxPooled || size&(size-1) != 0 || b.freeBytes+size > maxFree {
 		return
 	}
@@ -70,8 +76,10 @@ func (b *buffers) keep(buffer *byte, size int) {
 
 // lend notes that records are in a buffer.
 func (b *buffers) lend(buffer []byte) {
-	start := unsafe.SliceData(buffer)
-	x := extent{start: uintptr(unsafe.Pointer(start)), size: uintptr(cap(buffer)), buffer: weak.Make(start)}
+	if cap(buffer) == 0 {
+		return
+	}
+	x := extent{start: address(buffer), size: uintptr(cap(buffer)), buffer: weak.Make(&buffer[:1][0])}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.lent) == cap(b.lent) { // before it grows
@@ -103,7 +111,7 @@ func (b *buffers) giveBack(x extent) {
 	b.lent[i] = b.lent[len(b.lent)-1]
 	b.lent = b.lent[:len(b.lent)-1]
 	if buffer := x.buffer.Value(); buffer != nil {
-		b.keep(buffer, int(x.size))
+		b.keep(unsafe.Slice(buffer, x.size)) //nolint:gosec // it is the whole of the buffer that was lent, which is alive
 	}
 }
 
@@ -118,12 +126,12 @@ func (r *Reading) Next(value []byte) {
 	if r == nil || r.buffers == nil {
 		return
 	}
-	address := uintptr(unsafe.Pointer(unsafe.SliceData(value)))
-	if len(value) == 0 || r.current.contains(address) {
+	at := address(value)
+	if len(value) == 0 || r.current.contains(at) {
 		return
 	}
 	if r.current.size > 0 {
 		r.buffers.giveBack(r.current)
 	}
-	r.current = r.buffers.find(address)
+	r.current = r.buffers.find(at)
 }

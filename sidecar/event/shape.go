@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/binary"
 	"unicode/utf8"
 )
@@ -122,13 +123,13 @@ func (s *shape) object(o *object, data []byte, i, depth int, e *Event) (end int,
 // begins reports whether the data begin with the member's text.
 func (m *member) begins(data []byte) bool {
 	if len(data) < len(m.words)*8 {
-		return len(data) >= len(m.text) && string(data[:len(m.text)]) == string(m.text)
+		return len(data) >= len(m.text) && bytes.Equal(data[:len(m.text)], m.text)
 	}
 	if (binary.LittleEndian.Uint64(data)^m.words[0])&m.masks[0]|(binary.LittleEndian.Uint64(data[8:])^m.words[1])&m.masks[1] != 0 {
 		return false
 	}
 	n := len(m.text)
-	return n <= len(m.words)*8 || len(data) >= n && string(data[len(m.words)*8:n]) == string(m.text[len(m.words)*8:])
+	return n <= len(m.words)*8 || len(data) >= n && bytes.Equal(data[len(m.words)*8:n], m.text[len(m.words)*8:])
 }
 
 // indexSize is how many places objects are told apart by.
@@ -154,10 +155,10 @@ func (o *object) find(data []byte, i int) *member {
 		}
 	}
 	for _, m := range o.members {
-		if word&m.mask != m.head || len(data)-i < m.key || string(data[i:i+m.key]) != string(m.text[:m.key]) {
+		if word&m.mask != m.head || len(data)-i < m.key || !bytes.Equal(data[i:i+m.key], m.text[:m.key]) {
 			continue
 		}
-		if m.kind == constant && (len(data)-i < len(m.text) || string(data[i:i+len(m.text)]) != string(m.text)) {
+		if m.kind == constant && (len(data)-i < len(m.text) || !bytes.Equal(data[i:i+len(m.text)], m.text)) {
 			m.vary(o)
 		}
 		return m

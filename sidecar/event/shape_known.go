@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"unicode/utf8"
@@ -21,7 +22,7 @@ func (s *shape) nested(m *member, data []byte, i, depth int, e *Event) (end int,
 		m.known = make([]knownObject, indexSize)
 	}
 	k := &m.known[place(data[i+1:])]
-	if n := len(k.text); n > 0 && n <= len(data)-i && string(data[i:i+n]) == string(k.text) && k.depth == depth {
+	if n := len(k.text); n > 0 && n <= len(data)-i && bytes.Equal(data[i:i+n], k.text) && k.depth == depth {
 		m.luck = min(m.luck+1, maxLuck)
 		for _, w := range k.wanted {
 			v := &e.Values[w.slot]
@@ -114,7 +115,7 @@ func (s *shape) array(m *member, data []byte, i, depth int) (end int, ok bool) {
 	if len(data)-i >= prefix && m.arrays != nil {
 		h := binary.LittleEndian.Uint64(data[i:])*0x9e3779b97f4a7c15 ^ binary.LittleEndian.Uint64(data[i+8:])*0xc2b2ae3d27d4eb4f
 		known = &m.arrays[h>>58]
-		if n := len(*known); n > 0 && n <= len(data)-i && string(data[i:i+n]) == string(*known) {
+		if n := len(*known); n > 0 && n <= len(data)-i && bytes.Equal(data[i:i+n], *known) {
 			return i + n, true
 		}
 	}

@@ -81,7 +81,7 @@ func newObject(n *node) *object {
 }
 
 // learnObject learns the members of the valid object at i.
-func (s *shape) learnObject(o *object, data []byte, i int) (end int) {
+func (s *shape) learnObject(o *object, data []byte, i int) {
 	last := &o.first
 	for i = skipSpace(data, i+1); data[i] != '}'; i = skipSeparator(data, i) {
 		keyEnd, _, _ := skipString(data, i)
@@ -92,7 +92,6 @@ func (s *shape) learnObject(o *object, data []byte, i int) (end int) {
 			last = &m.next
 		}
 	}
-	return i + 1
 }
 
 // learnMember learns the member whose key is at i and whose value is at start; there is none where an object has too many.

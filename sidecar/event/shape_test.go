@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -43,7 +44,7 @@ func (p *pairOfEvents) check(t testing.TB, document string) bool {
 		t.Fatalf("%q: %v with shapes, %v without", document, got, want)
 	}
 	for slot, v := range p.fresh.Values {
-		if k := p.kept.Values[slot]; k.Kind != v.Kind || string(k.Text) != string(v.Text) || k.Kind == Number && !reflect.DeepEqual(k.Number, v.Number) {
+		if k := p.kept.Values[slot]; k.Kind != v.Kind || !bytes.Equal(k.Text, v.Text) || k.Kind == Number && !reflect.DeepEqual(k.Number, v.Number) {
 			t.Fatalf("%q: %s is %s with shapes, %s without", document, p.schema.Paths()[slot], show(k), show(v))
 		}
 	}

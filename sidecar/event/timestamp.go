@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -117,7 +118,7 @@ func parseRFC3339(s []byte, last *lastDate) (int64, bool) {
 	if len(s) < len("2006-01-02T15:04Z") || (s[10]|0x20 != 't' && s[10] != ' ') || s[13] != ':' {
 		return 0, false
 	}
-	if !last.known || string(s[:dateBytes]) != string(last.text[:]) {
+	if !last.known || !bytes.Equal(s[:dateBytes], last.text[:]) {
 		days, ok := parseDate(s)
 		if !ok {
 			return 0, false
