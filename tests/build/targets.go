@@ -51,14 +51,14 @@ func AllPlatforms(ctx context.Context, out io.Writer) error {
 	return Run(ctx, out, lane, Lane{modulesStep(), npmStep("build front end", "build")})
 }
 
-// TestFast runs the tests that need neither a server nor a C compiler.
+// TestFast runs the tests that need neither a server nor a C compiler, the long ones in short form or not at all.
 func TestFast(ctx context.Context, out io.Writer) error {
 	if err := checkTools(ctx, false, nodeTool, npmTool); err != nil {
 		return err
 	}
 	goTest := Step{Name: "go test", Stream: true, Run: func(ctx context.Context, out io.Writer) error {
 		none := []string{servers.KafkaEnv + "=", servers.ElasticsearchEnv + "="}
-		return execute(ctx, out, none, "go", "test", "-timeout", "5m", "./...")
+		return execute(ctx, out, none, "go", "test", "-short", "-timeout", "10m", "./...")
 	}}
 	return Run(ctx, out,
 		Lane{vetStep(), goTest},
