@@ -3,10 +3,15 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
@@ -71,4 +76,70 @@ func (b *bench) checkRefusal(t *testing.T, args, says []string) {
 			t.Errorf("%s does not say %q once:\n%s", args[0], part, &out)
 		}
 	}
+}
+
+// TestDimensionThatIsAddedIsInIndicesOldAndNew adds one to a rollup whose indices are there.
+func TestDimensionThatIsAddedIsInIndicesOldAndNew(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		b.produce(0, 300)
+		run := b.start(b.configure())
+		b.await(run)
+		run.end()
+		changed := b.configure("path: path}", "path: path, level: level}")
+		b.must("setup", "--config", changed)
+		old := b.prefix + "-writes-10s-2026.01.01"
+		keyword := func(index string) bool {
+			mappings, err := b.elastic.Mappings(t.Context(), index)
+			if err != nil {
+				t.Fatal(err)
+			}
+			needed := elastic.Mapping{"properties": map[string]any{"dim": map[string]any{"properties": map[string]any{"level": map[string]any{"type": "keyword"}}}}}
+			text, err := json.Marshal(mappings[index])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(mappings) == 1 && len(mappings[index].Conflicts(needed)) == 0 && bytes.Contains(text, []byte(`"level":{"type":"keyword"}`))
+		}
+		if !keyword(old) {
+			t.Errorf("the index that was there does not have the dimension")
+		}
+		var records []*kgo.Record
+		for _, day := range []int64{0, 1} {
+			at := testOrigin + day*86_400_000 + 120_000
+			records = append(records, &kgo.Record{Topic: b.topic, Value: fmt.Appendf(nil, `{"t":%d,"host":"h1","path":"/p1","level":"error"}`, at)})
+		}
+		run = b.start(changed)
+		run.eventually(func() bool { return strings.Count(run.log.String(), "the definitions changed") == testPartitions }, func() string {
+			return "the partitions have not gone over to the definition"
+		})
+		b.send(records)
+		pattern := rollup.IndexPattern(b.prefix, "writes", rollup.Tier(10*time.Second))
+		found := map[string]int64{}
+		run.eventually(func() bool {
+			if err := b.elastic.Refresh(t.Context(), pattern); err != nil {
+				t.Fatal(err)
+			}
+			body := `{"size":10,"query":{"bool":{"filter":[{"term":{"grouping":"host,level,path"}},{"term":{"dim.level":"error"}}]}}}`
+			response, err := b.elastic.Search(t.Context(), elastic.SearchRequest{Indices: []string{pattern}, Body: json.RawMessage(body)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			clear(found)
+			for _, hit := range response.Hits.Hits {
+				source, err := readSource(hit.Source)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found[hit.Index] += source.integer(rollup.FieldCount)
+			}
+			return found[old] == 1 && found[b.prefix+"-writes-10s-2026.01.02"] == 1
+		}, func() string { return fmt.Sprintf("events with the new dimension: %v", found) })
+		if !keyword(b.prefix + "-writes-10s-2026.01.02") {
+			t.Errorf("the new index does not have the dimension")
+		}
+		if strings.Contains(run.log.String(), "document rejected") {
+			t.Error("documents were rejected")
+		}
+		run.end()
+	})
 }
