@@ -39,7 +39,7 @@ func (pl *pipeline) writeProgress(ctx context.Context) bool {
 	var states []rollup.PartitionState
 	now := time.Now().UnixMilli()
 	for p, s := range pending {
-		kept, err := p.kept(s, pl.owner, now)
+		kept, err := keptOf(p.id, p.stream.Name, s, pl.owner, now)
 		if err != nil {
 			p.fail(err)
 			continue
@@ -90,11 +90,11 @@ func (p *partition) progress(s *aggregate.State, owner string, now int64) []roll
 	return documents
 }
 
-// kept is what the progress index keeps of the partition's committed state.
-func (p *partition) kept(s *aggregate.State, owner string, now int64) (rollup.PartitionState, error) {
+// keptOf is what the progress index keeps of a partition's committed state.
+func keptOf(id rollup.Partition, stream string, s *aggregate.State, owner string, now int64) (rollup.PartitionState, error) {
 	text, err := s.Encode()
 	kept := rollup.PartitionState{
-		Kind: rollup.KindState, Stream: p.stream.Name, Partition: p.id.String(), TopicID: encodeTopicID(p.id.TopicID),
+		Kind: rollup.KindState, Stream: stream, Partition: id.String(), TopicID: encodeTopicID(id.TopicID),
 		NextOffset: s.Offset, Lineage: s.Lineage, Commit: s.Commit, Owner: owner, UpdatedAt: now,
 	}
 	kept.Spec.State = text

@@ -341,9 +341,16 @@ func TestLostOffsetsAreResumedOrBegunAnew(t *testing.T) {
 					t.Fatalf("without offsets: exit status %d:\n%s", code, out)
 				}
 				b.must("replay", "--config", configuration, test.flag, "--dry-run")
-				out := b.must("replay", "--config", configuration, test.flag)
-				if !regexp.MustCompile(`(?m)^` + b.topic + `/0 +\d+ +` + test.lineage + ` `).MatchString(out) {
-					t.Fatalf("it says:\n%s", out)
+				check := func(out string) {
+					t.Helper()
+					if !regexp.MustCompile(`(?m)^` + b.topic + `/0 +\d+ +` + test.lineage + ` `).MatchString(out) {
+						t.Fatalf("it says:\n%s", out)
+					}
+				}
+				check(b.must("replay", "--config", configuration, test.flag))
+				if test.flag == "--restart" { // and the offsets are lost once more, before a sidecar could begin
+					b.deleteGroup(run)
+					check(b.must("replay", "--config", configuration, "--resume"))
 				}
 				run = b.start(configuration)
 				b.await(run)

@@ -113,6 +113,11 @@ func resumable(s aggregate.State) aggregate.State {
 
 // restart begins a new lineage of partitions: what older ones wrote from the boundary on is removed, and sidecars count it again.
 func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o replayOptions) error {
+	if !o.dryRun {
+		if err := m.catalog.install(ctx); err != nil { // the progress index may be gone
+			return err
+		}
+	}
 	definitions, err := m.catalog.definitions(ctx)
 	if err != nil {
 		return err
@@ -162,7 +167,26 @@ func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o 
 		}
 		_, _ = fmt.Fprintf(m.out, "%s: %d documents of earlier lineages, from %s on\n", c.partition.String(), n, boundary(c.state.From))
 	}
+	if !o.dryRun {
+		// So that nobody is put back to the lineage before, should the offsets be lost again.
+		if err := m.keep(ctx, commits); err != nil {
+			return unfinished(err, commits, removed)
+		}
+	}
 	return unfinished(m.commit(ctx, commits, o.dryRun), commits, removed)
+}
+
+// keep writes states to the progress index.
+func (m *maintenance) keep(ctx context.Context, commits []commitment) error {
+	var states []rollup.PartitionState
+	for _, c := range commits {
+		kept, err := keptOf(c.partition.Partition, c.partition.stream.Name, &c.state, "tidemark replay", time.Now().UnixMilli())
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.partition.String(), err)
+		}
+		states = append(states, kept)
+	}
+	return m.catalog.tell(ctx, nil, states)
 }
 
 // unfinished says of a restart that failed which documents it has removed without the sidecars counting them again.
@@ -227,7 +251,7 @@ func (m *maintenance) newLineage(ctx context.Context, p *logPartition, grid roll
 	if err != nil {
 		return aggregate.State{}, err
 	}
-	lineage := lastLineage(records, last.Lineage)
+	last.Lineage = lastLineage(records, last.Lineage)
 	from, offset := int64(aggregate.Never), p.logStart
 	switch {
 	case o.fromGiven:
@@ -245,9 +269,14 @@ func (m *maintenance) newLineage(ctx context.Context, p *logPartition, grid roll
 		}
 		from = after(grid, first+milliseconds(p.stream.MaxAhead)+1)
 	}
-	s := plan.Begin(offset, lineage+1, p.TopicID)
-	s.From, s.Commit, s.Partitions = from, last.Commit+commitsAhead, int64(p.partitions)
-	return s, nil
+	return lineageAfter(&last, plan, p.TopicID, from, offset, p.partitions), nil
+}
+
+// lineageAfter is the state of a lineage that comes after the one of a last state, with its boundary and the offset that it is read from.
+func lineageAfter(last *aggregate.State, plan *aggregate.Plan, topicID [16]byte, from, offset int64, partitions int) aggregate.State {
+	s := plan.Begin(offset, last.Lineage+1, topicID)
+	s.From, s.Commit, s.Partitions = from, last.Commit+commitsAhead, int64(partitions)
+	return s
 }
 
 // removeFrom removes the documents of the partition's log from the lineage's boundary on. It returns how many there are.
