@@ -15,6 +15,8 @@ const (
 	modelMaxAhead = 60 * time.Second
 	// modelPoison is a path that the store can never accept in a document.
 	modelPoison = "/poison"
+	// modelGrid is a length that every window is a part of.
+	modelGrid = rollup.Tier(6 * time.Second)
 	// modelMaxKeys is the limit of keys of rollup b, which has more of them.
 	modelMaxKeys = 3
 )

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/status"
 )
 
@@ -29,6 +30,8 @@ func (w *world) disturb() {
 	case x < 83:
 		w.note("the progress index is away")
 		w.lose(time.Now().Add(w.below(3 * modelSession)))
+	case x < 86 && w.options.barriers:
+		w.beginAnew()
 	case w.options.barriers:
 		w.newest++
 		w.join()
@@ -103,20 +106,7 @@ func (w *world) lose(at time.Time) {
 // does. Members that were forgotten before can be sending still.
 func (w *world) loseOffsets() {
 	w.note("the group loses its members and its offsets")
-	for _, m := range w.members {
-		w.group.expel(m)
-		if w.rnd.IntN(2) == 0 {
-			m.crash()
-			continue
-		}
-		after := w.below(4 * modelSession)
-		w.background.Go(func() {
-			pass(after)
-			m.lose()
-		})
-	}
-	w.lose(time.Time{})
-	pass(modelSession + modelRequest) // as maintenance.stopped does
+	w.disband()
 	w.group.mu.Lock()
 	defer w.group.mu.Unlock()
 	for number, p := range w.group.partitions {
@@ -133,6 +123,62 @@ func (w *world) loseOffsets() {
 		w.note("partition %d is put back from offset %d to %d", number, p.committed, s.Offset)
 		p.committed, p.metadata, p.state = s.Offset, metadata, s
 	}
+}
+
+// disband takes all members out of the group, of which some do not know and can be sending still, and waits for that to end.
+func (w *world) disband() {
+	for _, m := range w.members {
+		w.group.expel(m)
+		if w.rnd.IntN(2) == 0 {
+			m.crash()
+			continue
+		}
+		after := w.below(4 * modelSession)
+		w.background.Go(func() {
+			pass(after)
+			m.lose()
+		})
+	}
+	w.lose(time.Time{})
+	pass(modelSession + modelRequest) // as maintenance.stopped does
+}
+
+// beginAnew begins a new lineage of one partition while the group has no members, as a replay with --restart does: from the beginning or from a time on.
+func (w *world) beginAnew() {
+	number := w.rnd.IntN(len(w.logs))
+	configured, _ := modelStreams()
+	s := configured[w.newest%len(configured)]
+	plan, err := s.plan()
+	if err != nil {
+		panic(err)
+	}
+	w.note("partition %d is begun anew", number)
+	w.disband()
+	w.group.mu.Lock()
+	defer w.group.mu.Unlock()
+	p := w.group.partitions[number]
+	if p.committed < 0 {
+		return
+	}
+	from := int64(aggregate.Never)
+	if w.rnd.IntN(2) == 0 {
+		from = modelGrid.Start(time.Now().Add(-w.below(20 * time.Second)).UnixMilli())
+	}
+	last := p.state
+	if kept, known := w.kept(number); known && kept.Commit > last.Commit {
+		last = kept
+	}
+	state := lineageAfter(&last, plan, w.logs[number].id.TopicID, from, w.logs[number].since(from), len(w.logs))
+	w.store.remove(w.logs[number].id, from, state.Lineage<<versionBits)
+	metadata, err := state.Encode()
+	if err != nil {
+		panic(err)
+	}
+	w.note("lineage %d of partition %d begins at %s, from offset %d on", state.Lineage, number, ago(from), state.Offset)
+	w.tell(number, &state)
+	p.committed, p.metadata, p.state = state.Offset, metadata, state
+	p.changes = []definitionChange{{state.Offset, hashesOf(&state)}}
+	p.begun, p.from = state.Offset, from
 }
 
 // blind cuts a member off from the group, which it does not know: it reads, writes and goes on for a while.

@@ -25,6 +25,8 @@ type groupPartition struct {
 	state     aggregate.State
 	// changes are the places where the definitions changed, in the order of the log.
 	changes []definitionChange
+	// begun is the offset at which the lineage began, and from its boundary.
+	begun, from int64
 }
 
 type definitionChange struct {
@@ -35,7 +37,7 @@ type definitionChange struct {
 func newModelGroup(partitions int, note func(string, ...any)) *modelGroup {
 	g := &modelGroup{note: note}
 	for range partitions {
-		g.partitions = append(g.partitions, &groupPartition{committed: -1})
+		g.partitions = append(g.partitions, &groupPartition{committed: -1, from: aggregate.Never})
 	}
 	return g
 }
@@ -61,9 +63,8 @@ func (g *modelGroup) commit(m *member, generation, number int, offset int64, met
 	if p.committed >= 0 {
 		g.compare(number, &p.state, &s)
 	}
-	hashes := make([]string, len(s.Rollups))
-	for i, r := range s.Rollups {
-		hashes[i] = r.Definition
+	hashes := hashesOf(&s)
+	for _, r := range s.Rollups {
 		if !r.Ledger().Balanced() {
 			g.violate("partition %d: ledger %+v", number, r.Ledger())
 		}

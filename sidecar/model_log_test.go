@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
 )
 
 // modelEvent is what a record of a modelLog says, for the recount that the documents are compared with.
@@ -139,6 +140,21 @@ func (l *modelLog) from(offset int64, n int) []*kgo.Record {
 	defer l.mu.Unlock()
 	i := sort.Search(len(l.records), func(i int) bool { return l.records[i].Offset >= offset })
 	return slices.Clone(l.records[i:min(len(l.records), i+n)])
+}
+
+// since is the first offset from which on a record can hold an event of a time, in milliseconds, or of a later one.
+func (l *modelLog) since(t int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t == aggregate.Never {
+		return 0
+	}
+	for _, r := range l.records {
+		if r.Timestamp.UnixMilli() >= t-modelMaxAhead.Milliseconds() {
+			return r.Offset
+		}
+	}
+	return l.next
 }
 
 // end is the offset after the last record.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
 )
 
 // modelCell is what one window and key of a grouping hold, over all partitions, corrections and overflow documents.
@@ -37,8 +38,10 @@ type modelPlace struct {
 
 // recount is what the logs hold, counted in the simplest way: everything at once, without watermarks, windows that close, or limits of keys.
 type recount struct {
-	cells   map[modelPlace]modelCell
-	ledgers []map[string]rollup.Ledger // of each partition and rollup, since the rollup was added last; OnTime stands for all that was counted
+	cells map[modelPlace]modelCell
+	// boundary is the latest one of the partitions' lineages: documents of windows before it are perhaps of lineages that nothing else is known of.
+	boundary int64
+	ledgers  []map[string]rollup.Ledger // of each partition and rollup, since the rollup was added last; OnTime stands for all that was counted
 	// always are the rollups that were kept from the beginning to the end.
 	always map[string]bool
 }
@@ -69,13 +72,14 @@ func (e *modelEvent) dimensions(g rollup.Grouping) string {
 // recount counts the logs under the definitions that the group's commits tell of.
 func (w *world) recount() *recount {
 	_, earlier := modelStreams()
-	r := &recount{cells: map[modelPlace]modelCell{}, always: map[string]bool{"a": true, "b": true}}
+	r := &recount{cells: map[modelPlace]modelCell{}, boundary: aggregate.Never, always: map[string]bool{"a": true, "b": true}}
 	for number, p := range w.group.partitions {
+		r.boundary = max(r.boundary, p.from)
 		ledgers := map[string]rollup.Ledger{}
 		for i, change := range p.changes {
 			from, until := change.from, int64(math.MaxInt64)
 			if i == 0 {
-				from = 0
+				from = p.begun
 			}
 			if i+1 < len(p.changes) {
 				until = p.changes[i+1].from
@@ -85,7 +89,7 @@ func (w *world) recount() *recount {
 			for j := range s.definitions {
 				d := &s.definitions[j]
 				ledger := ledgers[d.Name]
-				r.count(w.logs[number], from, until, d, s.hashes[j], &ledger)
+				r.count(w.logs[number], from, until, p.from, d, s.hashes[j], &ledger)
 				kept[d.Name] = ledger
 			}
 			for name := range r.always {
@@ -100,8 +104,8 @@ func (w *world) recount() *recount {
 	return r
 }
 
-// count counts a part of a log for one rollup.
-func (r *recount) count(l *modelLog, from, until int64, d *rollup.Definition, hash string, ledger *rollup.Ledger) {
+// count counts a part of a log for one rollup, in windows from the lineage's boundary on.
+func (r *recount) count(l *modelLog, from, until, boundary int64, d *rollup.Definition, hash string, ledger *rollup.Ledger) {
 	for i := range l.events {
 		e := &l.events[i]
 		if e.offset < from || e.offset >= until {
@@ -115,6 +119,8 @@ func (r *recount) count(l *modelLog, from, until int64, d *rollup.Definition, ha
 			ledger.Filtered++
 		case e.ahead:
 			ledger.Quarantined++
+		case d.Window.Start(e.time) < boundary:
+			ledger.Filtered++
 		default:
 			for g, grouping := range d.Groupings {
 				key := e.dimensions(grouping)
@@ -183,6 +189,10 @@ func (w *world) read() (cells map[modelPlace]modelCell, full map[string]outcomes
 			definitions[hash] = &s.definitions[i]
 		}
 	}
+	boundaries := map[string]int64{}
+	for number, p := range w.group.partitions {
+		boundaries[w.logs[number].id.String()] = p.from
+	}
 	cells, full = map[modelPlace]modelCell{}, map[string]outcomes{}
 	for id, doc := range w.store.documents {
 		var s modelSource
@@ -195,7 +205,7 @@ func (w *world) read() (cells map[modelPlace]modelCell, full map[string]outcomes
 		c.add(modelCell{Count: s.Count, Bytes: s.Bytes, Big: s.Big, Measured: s.Measured, Sum: int64(s.Sum), Min: s.Min, Max: s.Max})
 		cells[place] = c
 		d := definitions[s.Definition]
-		if s.Grouping != d.Groupings[0].String() {
+		if s.Grouping != d.Groupings[0].String() || s.Time < boundaries[s.Partition] {
 			continue
 		}
 		key := s.Partition + " " + d.Name
@@ -217,9 +227,13 @@ func (w *world) read() (cells map[modelPlace]modelCell, full map[string]outcomes
 func (w *world) compareWithRecount() []string {
 	want := w.recount()
 	got, full, wrong := w.read()
+	wrong = append(wrong, w.compareEarlier(want, got)...)
 	limited := w.limited()
 	totals := map[modelPlace]modelCell{}
 	for place, c := range want.cells {
+		if place.start < want.boundary {
+			continue
+		}
 		if limited[place.hash] {
 			whole := modelPlace{hash: place.hash, grouping: place.grouping, start: place.start}
 			t := totals[whole]
@@ -230,6 +244,9 @@ func (w *world) compareWithRecount() []string {
 		}
 	}
 	for place, c := range got {
+		if place.start < want.boundary {
+			continue
+		}
 		whole := modelPlace{hash: place.hash, grouping: place.grouping, start: place.start}
 		if limited[place.hash] {
 			if most := want.cells[place]; place.key != "overflow" && (c.Count > most.Count || c.Bytes > most.Bytes || c.Sum > most.Sum) {
@@ -251,6 +268,36 @@ func (w *world) compareWithRecount() []string {
 	return append(wrong, w.compareLedgers(want, full)...)
 }
 
+// compareEarlier looks at windows before the boundary of a lineage: the documents hold no less than the lineages that there are have counted, and no more
+// than all logs.
+func (w *world) compareEarlier(want *recount, got map[modelPlace]modelCell) (wrong []string) {
+	if want.boundary == aggregate.Never {
+		return nil
+	}
+	_, earlier := modelStreams()
+	all := &recount{cells: map[modelPlace]modelCell{}}
+	counted := map[string]bool{} // configurations share definitions
+	for _, s := range earlier {
+		for i := range s.definitions {
+			if counted[s.hashes[i]] {
+				continue
+			}
+			counted[s.hashes[i]] = true
+			for _, l := range w.logs {
+				all.count(l, 0, math.MaxInt64, aggregate.Never, &s.definitions[i], s.hashes[i], new(rollup.Ledger))
+			}
+		}
+	}
+	limited := w.limited()
+	for place, most := range all.cells {
+		least, c := want.cells[place], got[place]
+		if place.start < want.boundary && (c.Count > most.Count || !limited[place.hash] && c.Count < least.Count) {
+			wrong = append(wrong, fmt.Sprintf("%+v, before a boundary: the documents hold %+v, the lineages %+v, the logs %+v", place, c, least, most))
+		}
+	}
+	return wrong
+}
+
 // limited are the hashes of the definitions whose keys have no room.
 func (w *world) limited() map[string]bool {
 	configured, _ := modelStreams()
@@ -269,11 +316,7 @@ func (w *world) limited() map[string]bool {
 func (w *world) compareLedgers(want *recount, full map[string]outcomes) (wrong []string) {
 	_, earlier := modelStreams()
 	for number, p := range w.group.partitions {
-		hashes := make([]string, len(p.state.Rollups))
-		for i, r := range p.state.Rollups {
-			hashes[i] = r.Definition
-		}
-		s := earlier[definitionsID(hashes)]
+		s := earlier[definitionsID(hashesOf(&p.state))]
 		for i := range s.definitions {
 			name := s.definitions[i].Name
 			l, truth := p.state.Rollups[i].Ledger(), want.ledgers[number][name]

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
 // modelStore keeps the newest version of each document, as Elasticsearch does with external_gte.
@@ -81,6 +83,21 @@ func (s *modelStore) apply(actions []action, busy func() bool) *elastic.BulkResp
 		response.Items = append(response.Items, item)
 	}
 	return response
+}
+
+// remove deletes the documents of a partition in windows from a time on, but for those of a larger version.
+func (s *modelStore) remove(id rollup.Partition, from, version int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, doc := range s.documents {
+		var source modelSource
+		if err := json.Unmarshal([]byte(doc.source), &source); err != nil {
+			panic(err)
+		}
+		if source.Partition == id.String() && source.Time >= from && doc.version <= version {
+			delete(s.documents, key)
+		}
+	}
 }
 
 // storeClient is a process's way to the store.

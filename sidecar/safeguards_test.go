@@ -95,6 +95,15 @@ var safeguards = []struct {
 	{"what the owner before committed is kept before the first read", "Counts", []change{
 		{"partition.go", "if !p.commitBarrier(ctx, p.engine.State()) {\n\t\t\treturn p.over()\n\t\t}\n\t\treturn p.reading", "if !p.commitNow(ctx, p.engine.State()) {\n\t\t\treturn nil\n\t\t}\n\t\treturn p.reading"},
 	}},
+	{"a new lineage is newer than the one before", "Counts", []change{
+		{"restart.go", "plan.Begin(offset, last.Lineage+1, topicID)", "plan.Begin(offset, last.Lineage, topicID)"},
+	}},
+	{"a new lineage counts nothing before its boundary", "Counts", []change{
+		{"aggregate/engine.go", "ours := compiled.Definition.Window.Start(t) >= e.base.From", "ours := true"},
+	}},
+	{"a new lineage removes the documents of those before", "Counts", []change{
+		{"model_faults_test.go", "\tw.store.remove(w.logs[number].id, from, state.Lineage<<versionBits)\n", ""},
+	}},
 	{"a group is put back only when nobody can be writing", "Counts", []change{
 		{"model_faults_test.go", "pass(modelSession + modelRequest) // as maintenance.stopped does", ""},
 	}},
