@@ -30,7 +30,7 @@ func (w *world) disturb() {
 	case x < 83:
 		w.note("the progress index is away")
 		w.lose(time.Now().Add(w.below(3 * modelSession)))
-	case x < 86 && w.options.barriers:
+	case x < 84 && w.options.barriers:
 		w.beginAnew()
 	case w.options.barriers:
 		w.newest++
@@ -183,12 +183,28 @@ func (w *world) beginAnew() {
 
 // blind cuts a member off from the group, which it does not know: it reads, writes and goes on for a while.
 func (w *world) blind(m *member) {
-	if w.rnd.IntN(2) == 0 {
+	d := w.below(modelSession / 3)
+	next := w.rnd.IntN(3)
+	if next == 2 {
+		d += modelSession / 4 // so that the next owner sees for long enough where the log ends
+	}
+	wakes := time.Now().Add(d)
+	w.next = []func(*member){
+		nil,
+		func(m *member) { w.restart(m, w.below(2*time.Second)) },
+		func(m *member) { // it knows only where the log ended before
+			m.starve(time.Until(wakes), m.holdOff()+w.below(modelSession))
+			if w.rnd.IntN(2) == 0 {
+				w.restart(m, m.holdOff()+w.below(time.Second)) // safe, and perhaps not as far as the owner before
+			}
+		},
+	}[next]
+	if next == 0 && w.rnd.IntN(4) > 0 {
 		w.note("%s hears no more of the group", m.name)
 		w.group.mu.Lock()
 		m.deaf = true
 		w.group.mu.Unlock()
-	} else {
+	} else { // the next owner is there at once
 		w.note("%s is replaced in the group", m.name)
 		w.group.expel(m)
 	}
@@ -200,13 +216,6 @@ func (w *world) blind(m *member) {
 	if w.rnd.IntN(4) > 0 {
 		w.calm = time.Now().Add(modelSession) // time enough for the next owner and the one before to disagree
 	}
-	d := w.below(modelSession * 4 / 5)
-	wakes := time.Now().Add(d)
-	w.next = []func(*member){
-		nil,
-		func(m *member) { w.restart(m, w.below(2*time.Second)) },
-		func(m *member) { m.starve(time.Until(wakes), m.holdOff()+w.below(modelSession)) }, // it knows only where the log ended before
-	}[w.rnd.IntN(3)]
 	for _, p := range m.snapshot() {
 		if l := w.logs[p.id.Number]; w.next != nil || w.rnd.IntN(2) == 0 {
 			w.growing.Go(func() { l.hush(d) })

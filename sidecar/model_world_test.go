@@ -60,7 +60,7 @@ func newWorld(seed uint64, options modelOptions) *world {
 		w.logs = append(w.logs, newModelLog(seed, i))
 	}
 	w.idle = []time.Duration{300 * time.Millisecond, time.Second, 3 * time.Second}[w.rnd.IntN(3)]
-	w.lateKeys = []int{1, 3, 1000}[w.rnd.IntN(3)]
+	w.lateKeys = []int{1, 1, 3, 1000}[w.rnd.IntN(4)]
 	if !options.barriers {
 		w.idle, w.lateKeys = 24*time.Hour, 1_000_000
 	}

@@ -110,7 +110,7 @@ var safeguards = []struct {
 }
 
 // safeguardRuns is how many seeds the model takes to find out that a safeguard is missing; most take few.
-const safeguardRuns = "3000"
+const safeguardRuns = "5000"
 
 func TestModelFindsEverySafeguardMissing(t *testing.T) {
 	if testing.Short() {
