@@ -111,7 +111,7 @@ func newBenchCommand(logging *logOptions) *cobra.Command {
 	f.IntVar(&o.partitions, "partitions", 4, "how many partitions the topic has, 1 to 1000")
 	f.BoolVar(&o.keyed, "keyed", false, "give records the host as their key, so that each key is in one partition, not in all")
 	f.StringVar(&o.compression, "compression", "lz4", "how the topic is compressed: none, gzip, snappy, lz4 or zstd")
-	f.IntVar(&o.rollups, "rollups", 1, "how many rollups are kept of each event, 1 to 40")
+	f.IntVar(&o.rollups, "rollups", 1, fmt.Sprintf("how many rollups are kept of each event, 1 to %d", config.MaxStreamRollups))
 	f.Int64Var(&o.rate, "rate", 20_000, "how many events a second are produced for the freshness")
 	f.DurationVar(&o.duration, "duration", 30*time.Second, "how long they are produced, 3s or more")
 	c.AddCommand(newBenchFeedCommand(), newBenchSidecarCommand())

@@ -71,7 +71,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"bench --hosts 0", 2, "--hosts 0: 1 or more"},
 		{"bench --keys 10 --hosts 2", 2, "--keys is instead of"},
 		{"bench --partitions 0", 2, "1 to 1000 are allowed"},
-		{"bench --rollups 41", 2, "1 to 40 are allowed"},
+		{"bench --rollups 33", 2, "1 to 32 are allowed"},
 		{"bench --duration 1s", 2, "3s or more is allowed"},
 		{"bench --config " + filepath.Join(folder, "none.yaml"), 2, "no such file"},
 	} {
