@@ -91,7 +91,7 @@ func BenchmarkGrowthOfKeys(b *testing.B) {
 
 func BenchmarkGrowthOfRollups(b *testing.B) {
 	h := openWindow(b, generate.Options{}.Defaults())
-	for _, rollups := range []int{1, 2, 5, 10, 20, 40} {
+	for _, rollups := range []int{1, 2, 5, 10, 20, 32} {
 		b.Run(fmt.Sprintf("rollups=%d", rollups), func(b *testing.B) { benchmarkEngines(b, benchmarkStream{rollups: rollups}, 1, h) })
 	}
 }
