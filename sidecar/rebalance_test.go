@@ -141,6 +141,7 @@ func TestTopicMadeAnewWhileItIsRead(t *testing.T) {
 func TestTopicMadeAnewWhileNothingRunsIsReadFromItsBeginning(t *testing.T) {
 	for _, start := range []string{"latest", "2100-01-01T00:00:00Z"} {
 		t.Run(start, func(t *testing.T) {
+			t.Parallel()
 			onEveryBackend(t, func(t *testing.T, b *bench) {
 				configuration := b.configure("session_timeout: 6s", "session_timeout: 6s\n  start: "+start)
 				run := b.start(configuration)

@@ -325,6 +325,7 @@ func TestLostOffsetsAreResumedOrBegunAnew(t *testing.T) {
 		{"restart", "--restart", "1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			onEveryBackend(t, func(t *testing.T, b *bench) {
 				configuration := b.configure()
 				b.produce(0, 900)
