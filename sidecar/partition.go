@@ -16,19 +16,8 @@ import (
 	"github.com/tidemark/tidemark/sidecar/write"
 )
 
-const (
-	// A partition that has taken nothing for stuckAfter, since what it writes is not acknowledged, is paused while more than pauseBytes wait to be
-	// aggregated, and goes on below resumeBytes.
-	stuckAfter  = time.Second
-	pauseBytes  = 512 << 10
-	resumeBytes = 256 << 10
-	// recordOverhead is what a record takes besides its key and value, in bytes.
-	recordOverhead = 250
-	// batchRecords is how many records are aggregated before windows are closed and acknowledgements looked at.
-	batchRecords = 5_000
-	// tickEvery is how often a partition without records looks whether it is idle.
-	tickEvery = 500 * time.Millisecond
-)
+// tickEvery is how often a partition without records looks whether it is idle.
+const tickEvery = 500 * time.Millisecond
 
 // partition is the work on one Kafka partition while this process owns it: a goroutine that moves from state to state.
 type partition struct {
@@ -101,13 +90,6 @@ type view struct {
 	safe              bool  // no earlier owner can be running
 }
 
-type acknowledgement struct {
-	window *aggregate.Window
-	engine *aggregate.Engine
-	result write.Result
-	batch  *write.Batch
-}
-
 // services is what a partition uses of the pipeline.
 type services interface {
 	// begin opens a batch of documents to be written.
@@ -153,31 +135,6 @@ func (p *partition) start(initial aggregate.State) {
 		p.services.gone(p)
 	}()
 }
-
-// Deliver queues records, and pauses the fetching where too many wait for nothing.
-func (p *partition) Deliver(records []*kgo.Record) {
-	size := 0
-	for _, r := range records {
-		size += recordBytes(r)
-	}
-	p.mu.Lock()
-	p.queue = append(p.queue, records...)
-	p.queued += size
-	switch {
-	case p.paused:
-	case p.queued > pauseBytes && time.Since(p.taken) > stuckAfter:
-		p.paused = true
-		p.backlog.add(size - p.queued)
-		p.services.pause(p.key, true) // under the lock, so that it does not come after the resumption
-	default:
-		p.backlog.add(size)
-	}
-	p.mu.Unlock()
-	p.notify()
-}
-
-// recordBytes is about what a queued record takes.
-func recordBytes(r *kgo.Record) int { return len(r.Value) + len(r.Key) + recordOverhead }
 
 // EndOffset notes where the log ends, and when that was asked.
 func (p *partition) EndOffset(offset int64, asked time.Time) {
@@ -379,46 +336,6 @@ func (p *partition) isDraining() bool {
 	return p.drain
 }
 
-// take gives the next records, and whether the work is to end.
-func (p *partition) take() (records []*kgo.Record, drain bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := min(len(p.queue), batchRecords)
-	if p.active != p.stream {
-		n = beforeOffset(p.queue[:n], p.switchAt)
-	}
-	records = p.queue[:n:n]
-	p.queue = p.queue[n:]
-	size := 0
-	for _, r := range records {
-		size += recordBytes(r)
-	}
-	p.taken = time.Now()
-	p.queued -= size
-	if len(p.queue) == 0 {
-		p.queue = nil
-	}
-	switch {
-	case !p.paused:
-		p.backlog.add(-size)
-	case p.queued < resumeBytes:
-		p.paused = false
-		p.backlog.add(p.queued)
-		p.services.pause(p.key, false)
-	}
-	return records, p.drain
-}
-
-// beforeOffset is how many of the records come before an offset.
-func beforeOffset(records []*kgo.Record, offset int64) int {
-	for i, r := range records {
-		if r.Offset >= offset {
-			return i
-		}
-	}
-	return len(records)
-}
-
 func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error {
 	for _, r := range records {
 		p.memory.Next(r.Value)
@@ -437,66 +354,6 @@ func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error 
 		}
 	}
 	return nil
-}
-
-// write hands over the documents of closed windows; it waits while too many are not written yet. It is false where the work ended meanwhile.
-func (p *partition) write(ctx context.Context, windows []*aggregate.Window) bool {
-	for _, w := range windows {
-		var b *write.Batch
-		engine := p.engine
-		b = p.services.begin(func(r write.Result) {
-			p.mu.Lock()
-			p.acks = append(p.acks, acknowledgement{window: w, engine: engine, result: r, batch: b})
-			p.mu.Unlock()
-			p.notify()
-		})
-		p.mu.Lock()
-		p.batches[b] = struct{}{}
-		p.mu.Unlock()
-		target := write.Target{Prefix: p.services.prefix(), Definition: &w.Rollup().Definition, Hash: w.Rollup().Hash, Lineage: p.lineage}
-		err := w.Documents(p.id, func(doc *rollup.Document) error { return b.Add(ctx, target, doc) })
-		if err == nil {
-			err = b.Close()
-		}
-		if err != nil {
-			p.logger.Debug("window given up", "rollup", target.Definition.Name, "error", err)
-			return false
-		}
-		p.logger.Debug("window closed", "rollup", target.Definition.Name, "keys", w.Keys(), "documents", b.Documents())
-	}
-	return true
-}
-
-// acknowledge passes to the engine what the writer has acknowledged.
-func (p *partition) acknowledge() {
-	p.mu.Lock()
-	acks := p.acks
-	p.acks = nil
-	for _, a := range acks {
-		delete(p.batches, a.batch)
-	}
-	p.mu.Unlock()
-	for _, a := range acks {
-		a.engine.Acknowledge(a.window, a.result.Rejected, a.result.RejectedOverflow)
-	}
-}
-
-// awaitAcknowledgements waits until nothing is being written. It is false where the work ended meanwhile.
-func (p *partition) awaitAcknowledgements(ctx context.Context) bool {
-	for {
-		p.acknowledge()
-		p.mu.Lock()
-		waiting := len(p.batches)
-		p.mu.Unlock()
-		if waiting == 0 {
-			return ctx.Err() == nil
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-p.wake:
-		}
-	}
 }
 
 func (p *partition) fail(err error) {
