@@ -20,13 +20,13 @@ func appendSubset(key []byte, d *rollup.Definition, g rollup.Grouping, values []
 	return key
 }
 
-// splitKey gives the values in a key, appended to values.
-func splitKey(values [][]byte, key []byte) [][]byte {
+// splitKey appends the values in a key to values, as parts of text, which has the same bytes.
+func splitKey[T string | []byte](values []T, key []byte, text T) []T {
 	for len(key) > 0 {
 		n, size := binary.Uvarint(key)
 		end := size + int(n)
-		values = append(values, key[size:end])
-		key = key[end:]
+		values = append(values, text[size:end])
+		key, text = key[end:], text[end:]
 	}
 	return values
 }
@@ -68,7 +68,7 @@ func (w *Window) smaller(g int, grouping rollup.Grouping) *table {
 		if w.full.isRest(j) {
 			continue
 		}
-		values = splitKey(values[:0], w.full.name(j))
+		values = splitKey(values[:0], w.full.name(j), w.full.name(j))
 		name = appendSubset(name[:0], definition, grouping, values)
 		t.merge(t.rowOf(w.rollup, name), &w.full, j)
 	}
@@ -93,13 +93,7 @@ func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yi
 		doc.Overflow = t.isRest(i)
 		doc.Dimensions = doc.Dimensions[:0]
 		if !doc.Overflow {
-			key := t.name(i)
-			for at := t.rows[i].name; len(key) > 0; {
-				n, size := binary.Uvarint(key)
-				length := size + int(n)
-				doc.Dimensions = append(doc.Dimensions, names[at+size:at+length])
-				key, at = key[length:], at+length
-			}
+			doc.Dimensions = splitKey(doc.Dimensions, t.name(i), names[t.rows[i].name:t.rows[i].end])
 		}
 		r := t.rows[i]
 		doc.Count, doc.Bytes, doc.LastOffset = r.count, r.bytes, r.last

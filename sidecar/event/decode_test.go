@@ -10,6 +10,14 @@ import (
 // decode reads a document for the given paths.
 func decode(t testing.TB, document string, paths ...string) (*Event, error) {
 	t.Helper()
+	s, d := decoderOf(t, paths...)
+	e := s.NewEvent()
+	return e, d.Decode([]byte(document), e)
+}
+
+// decoderOf makes a schema of the paths, in that order, and a decoder of it.
+func decoderOf(t testing.TB, paths ...string) (*Schema, Decoder) {
+	t.Helper()
 	s := NewSchema()
 	for _, path := range paths {
 		if _, err := s.Slot(path); err != nil {
@@ -20,8 +28,7 @@ func decode(t testing.TB, document string, paths ...string) (*Event, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := s.NewEvent()
-	return e, d.Decode([]byte(document), e)
+	return s, d
 }
 
 func show(v Value) string {

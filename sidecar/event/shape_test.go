@@ -20,16 +20,7 @@ type pairOfEvents struct {
 
 func newPair(t testing.TB, paths ...string) *pairOfEvents {
 	t.Helper()
-	s := NewSchema()
-	for _, path := range paths {
-		if _, err := s.Slot(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d, err := NewDecoder("json", s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, d := decoderOf(t, paths...)
 	return &pairOfEvents{decoder: d, kept: s.NewEvent(), fresh: s.NewEvent(), schema: s}
 }
 
