@@ -185,7 +185,6 @@ func (c *catalog) publish(ctx context.Context) error {
 		}
 		admitted := partitions
 		for i, d := range s.definitions {
-			d.Tiers = nil // readers are told of tiers that are kept
 			doc := rollup.DefinitionProgress{
 				Kind: rollup.KindDefinition, Rollup: d.Name, Stream: s.Name, Definition: s.hashes[i], Since: now, UpdatedAt: now, Partitions: partitions, Spec: d,
 			}

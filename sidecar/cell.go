@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/axiomhq/hyperloglog"
-
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
@@ -20,7 +18,7 @@ type cell struct {
 	sums     map[string]float64 // of measures
 	least    map[string]float64
 	largest  map[string]float64
-	distinct map[string]*hyperloglog.Sketch
+	distinct map[string]*rollup.Distinct
 }
 
 // cellKey names a cell: the grouping and the dimensions' values.
@@ -93,7 +91,7 @@ func (c cells) add(s source) error {
 	if to == nil {
 		to = &cell{
 			counts: map[string]int64{}, sums: map[string]float64{}, least: map[string]float64{}, largest: map[string]float64{},
-			distinct: map[string]*hyperloglog.Sketch{},
+			distinct: map[string]*rollup.Distinct{},
 		}
 		c[key] = to
 	}
@@ -127,16 +125,14 @@ func (c *cell) add(name string, s source) error {
 		if err != nil {
 			return fmt.Errorf("read the sketch %s: %w", name, err)
 		}
-		sketch := hyperloglog.New14()
-		if err := sketch.UnmarshalBinary(encoded); err != nil {
+		sketch, err := rollup.ParseDistinct(encoded)
+		if err != nil {
 			return fmt.Errorf("read the sketch %s: %w", name, err)
 		}
 		if c.distinct[name] == nil {
-			c.distinct[name] = hyperloglog.New14()
+			c.distinct[name] = rollup.NewDistinct()
 		}
-		if err := c.distinct[name].Merge(sketch); err != nil {
-			return fmt.Errorf("merge the sketch %s: %w", name, err)
-		}
+		c.distinct[name].Merge(sketch)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
@@ -25,7 +26,11 @@ func LoadCatalog(ctx context.Context, prefix string, search Search) (*rollup.Cat
 	if err != nil {
 		return nil, err
 	}
-	return rollup.ParseCatalog(append(definitions, partitions...))
+	tiers, err := loadKind(ctx, prefix, rollup.KindTiers, []string{"rollup"}, search)
+	if err != nil {
+		return nil, err
+	}
+	return rollup.ParseCatalog(slices.Concat(definitions, partitions, tiers))
 }
 
 // LoadDefinitions reads all definitions that the rollups ever had from the progress index, as they are kept there.

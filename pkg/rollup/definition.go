@@ -1,6 +1,7 @@
 package rollup
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -48,8 +49,41 @@ type Definition struct {
 	MaxKeys     int         `json:"max_keys"`
 	Groupings   []Grouping  `json:"groupings"`
 	Tiers       []Tier      `json:"tiers,omitempty"`
+	// Retention is how long each tier with a limit is kept, from fine to coarse. It is empty where the finest is kept for ever.
+	Retention []Retention `json:"retention,omitempty"`
 	// StreamHash stands for the stream's settings, since they decide about documents too.
 	StreamHash string `json:"stream_hash"`
+}
+
+// Retention is how long one tier is kept.
+type Retention struct {
+	Tier Tier  `json:"tier"`
+	Keep int64 `json:"keep"` // ms
+}
+
+// Kept is how long the documents of a tier are kept, in milliseconds. The second result is false where that is for ever.
+func (d *Definition) Kept(t Tier) (int64, bool) {
+	for _, r := range d.Retention {
+		if r.Tier == t {
+			return r.Keep, true
+		}
+	}
+	return 0, false
+}
+
+// Chain is the tiers that documents of the definition are kept at, from fine to coarse: its own window first.
+func (d *Definition) Chain() []Tier { return append([]Tier{d.Window}, d.Tiers...) }
+
+// TierOf is the tier that a correction belongs to, for a window that starts at start (ms): the finest whose documents were not due to be removed when the
+// watermark was in the window that starts at arrived. It follows from the log, so a replay writes to the same place.
+func (d *Definition) TierOf(start, arrived int64) Tier {
+	chain := d.Chain()
+	for _, t := range chain {
+		if keep, limited := d.Kept(t); !limited || arrived-t.Start(start) < keep {
+			return t
+		}
+	}
+	return chain[len(chain)-1]
 }
 
 // Normalize sorts everything that has no order of its own and completes the groupings: the full set of dimensions first, duplicates removed.
@@ -63,6 +97,7 @@ func (d *Definition) Normalize() {
 	slices.SortFunc(d.Conditions, func(a, b Condition) int { return strings.Compare(a.Name, b.Name) })
 	slices.Sort(d.Tiers)
 	d.Tiers = slices.Compact(d.Tiers)
+	slices.SortFunc(d.Retention, func(a, b Retention) int { return cmp.Compare(a.Tier, b.Tier) })
 
 	full := make(Grouping, 0, len(d.Dimensions))
 	for _, f := range d.Dimensions {
@@ -83,7 +118,9 @@ func (d *Definition) Normalize() {
 // Hash identifies the definition: 16 hexadecimal digits. It covers every setting that decides about a document.
 func (d *Definition) Hash() string {
 	c := *d
-	c.Tiers = nil // coarser tiers are made of the documents, they do not decide about them
+	if len(c.Retention) == 0 {
+		c.Tiers = nil // coarser tiers are made of the documents, they do not decide about them
+	}
 	text, err := json.Marshal(&c)
 	if err != nil {
 		panic(fmt.Sprintf("hash definition of rollup %q: %v", d.Name, err)) // plain strings and numbers cannot fail to marshal

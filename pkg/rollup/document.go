@@ -84,7 +84,9 @@ type Document struct {
 	Measures   []Measure
 	Sketches   []*Sketch // of the definition's percentiles; nil where no event has the measure
 	Conditions []int64
-	Distinct   [][]byte // nil where no event has the field
+	Distinct   []*Distinct // nil where no event has the field
+	// LateCount is how many of the events of a coarser tier's document came in corrections.
+	LateCount int64
 	// LastOffset is the largest offset counted in the document.
 	LastOffset int64
 }
@@ -165,6 +167,10 @@ func (doc *Document) AppendJSON(b []byte, d *Definition, definition string) []by
 	b = append(b, `,"bytes":`...)
 	b = strconv.AppendInt(b, doc.Bytes, 10)
 	b = doc.appendAggregates(b, d)
+	if doc.LateCount > 0 {
+		b = append(b, `,"late_count":`...)
+		b = strconv.AppendInt(b, doc.LateCount, 10)
+	}
 	b = append(b, `,"_doc_count":`...)
 	b = strconv.AppendInt(b, min(doc.Count, maxDocCount), 10)
 	return append(b, '}')
@@ -204,7 +210,7 @@ func (doc *Document) appendAggregates(b []byte, d *Definition) []byte {
 		}
 		b = appendKey(b, "d.", d.Distinct[i].Name, "")
 		b = append(b, '"')
-		b = base64.StdEncoding.AppendEncode(b, sketch)
+		b = base64.StdEncoding.AppendEncode(b, sketch.Append(nil))
 		b = append(b, '"')
 	}
 	return b

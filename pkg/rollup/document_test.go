@@ -30,15 +30,23 @@ func document() rollup.Document {
 	return rollup.Document{
 		Start: 1_767_225_600_000, Partition: &rollup.Partition{Topic: "t", TopicID: [16]byte{7}, Number: 3}, Grouping: d.Groupings[0],
 		Dimensions: []string{"a", `/x"y`}, Count: 2, Bytes: 30, Measures: []rollup.Measure{{Count: 1, Sum: 5, Min: 5, Max: 5}}, Conditions: []int64{1},
-		Distinct: [][]byte{{1, 2}}, LastOffset: 9,
+		Distinct: []*rollup.Distinct{users("a")}, LastOffset: 9,
 	}
+}
+
+func users(names ...string) *rollup.Distinct {
+	d := rollup.NewDistinct()
+	for _, name := range names {
+		d.Add([]byte(name))
+	}
+	return d
 }
 
 // TestDocumentIsEncodedAsDocumented pins the form that readers rely on, and the identity: another one would double what is stored already.
 func TestDocumentIsEncodedAsDocumented(t *testing.T) {
 	d, doc := definition(), document()
 	const want = `{"@timestamp":1767225600000,"partition":"t/3","topic_id":"07000000000000000000000000000000","grouping":"host,path","definition":"HASH","dim.host":"a","dim.path":"/x\"y","count":2,"bytes":30,` +
-		`"m.offset.count":1,"m.offset.sum":5,"m.offset.min":5,"m.offset.max":5,"c.errors":1,"d.users":"AQI=","_doc_count":2}`
+		`"m.offset.count":1,"m.offset.sum":5,"m.offset.min":5,"m.offset.max":5,"c.errors":1,"d.users":"Ag4AAQAAAAAAAAABA2STwAAAAATAp5Ib","_doc_count":2}`
 	if got := string(doc.AppendJSON(nil, &d, "HASH")); got != want {
 		t.Errorf("document\n%s, want\n%s", got, want)
 	}

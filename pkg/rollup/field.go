@@ -10,6 +10,7 @@ const (
 	FieldLate       = "late"
 	FieldArrived    = "arrived"
 	FieldOverflow   = "overflow"
+	FieldLateCount  = "late_count"
 	FieldCount      = "count"
 	FieldBytes      = "bytes"
 	FieldDocCount   = "_doc_count"

@@ -1,8 +1,10 @@
 package rollup
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +14,7 @@ const (
 	KindPartition  = "partition"
 	KindState      = "state"
 	KindReplay     = "replay"
+	KindTiers      = "tiers"
 )
 
 // Ledger counts every consumed event exactly once, in one of the counters after Consumed. It is cumulative since the partition's lineage began.
@@ -123,10 +126,14 @@ type Catalog struct {
 	Rollups []CatalogEntry
 }
 
-// CatalogEntry is one rollup with the progress of its partitions.
+// CatalogEntry is one rollup, under its newest definition, with the progress of its partitions and tiers.
 type CatalogEntry struct {
 	DefinitionProgress
-	Progress []PartitionProgress
+	// Definitions are all that the rollup ever had, the newest last: documents of each can be in any range of time.
+	Definitions []DefinitionProgress
+	Progress    []PartitionProgress
+	// Tiers are how far the tiers are made and kept, from fine to coarse; empty where none but the finest is.
+	Tiers []TierProgress
 }
 
 // ParseCatalog reads the sources of all documents of the progress index. Documents of other kinds are passed over. Rollups are in the order in which
@@ -135,6 +142,7 @@ func ParseCatalog(sources []json.RawMessage) (*Catalog, error) {
 	byName := map[string]int{}
 	catalog := &Catalog{}
 	var partitions []PartitionProgress
+	var tiers []TiersProgress
 	for _, source := range sources {
 		var head struct {
 			Kind string `json:"kind"`
@@ -150,17 +158,37 @@ func ParseCatalog(sources []json.RawMessage) (*Catalog, error) {
 			}
 			i, known := byName[d.Rollup]
 			if !known {
-				byName[d.Rollup] = len(catalog.Rollups)
-				catalog.Rollups = append(catalog.Rollups, CatalogEntry{DefinitionProgress: d})
-			} else if d.Since > catalog.Rollups[i].Since {
-				catalog.Rollups[i].DefinitionProgress = d
+				i = len(catalog.Rollups)
+				byName[d.Rollup] = i
+				catalog.Rollups = append(catalog.Rollups, CatalogEntry{})
 			}
+			catalog.Rollups[i].Definitions = append(catalog.Rollups[i].Definitions, d)
 		case KindPartition:
 			var p PartitionProgress
 			if err := json.Unmarshal(source, &p); err != nil {
 				return nil, fmt.Errorf("read a partition's progress: %w", err)
 			}
 			partitions = append(partitions, p)
+		case KindTiers:
+			var t TiersProgress
+			if err := json.Unmarshal(source, &t); err != nil {
+				return nil, fmt.Errorf("read the progress of tiers: %w", err)
+			}
+			tiers = append(tiers, t)
+		}
+	}
+	for i := range catalog.Rollups {
+		e := &catalog.Rollups[i]
+		slices.SortStableFunc(e.Definitions, func(a, b DefinitionProgress) int { return cmp.Compare(a.Since, b.Since) })
+		newest := len(e.Definitions) - 1
+		for newest > 0 && e.Definitions[newest-1].Since == e.Definitions[newest].Since {
+			newest-- // of two at once the first one holds
+		}
+		e.DefinitionProgress = e.Definitions[newest]
+	}
+	for _, t := range tiers {
+		if i, known := byName[t.Rollup]; known {
+			catalog.Rollups[i].Tiers = t.Spec.Tiers
 		}
 	}
 	for _, p := range partitions {

@@ -64,7 +64,7 @@ func DocumentMapping(d *Definition) map[string]any {
 		"dynamic": "strict",
 		"properties": object{
 			FieldTime: dateField(), FieldPartition: field("keyword"), FieldTopicID: field("keyword"), FieldGrouping: field("keyword"), FieldDefinition: field("keyword"),
-			FieldLate: field("boolean"), FieldArrived: dateField(), FieldOverflow: field("boolean"),
+			FieldLate: field("boolean"), FieldArrived: dateField(), FieldOverflow: field("boolean"), FieldLateCount: field("long"),
 			FieldCount: field("long"), FieldBytes: field("long"),
 			"dim": object{"properties": dimensions},
 			"m":   object{"properties": measures},

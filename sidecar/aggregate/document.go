@@ -100,19 +100,7 @@ func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yi
 		doc.Measures = columns(t.measures, i, len(d.Measures))
 		doc.Sketches = columns(t.sketches, i, len(d.Percentiles))
 		doc.Conditions = columns(t.conditions, i, len(d.Conditions))
-		doc.Distinct = doc.Distinct[:0]
-		for _, sketch := range columns(t.distinct, i, len(d.Distinct)) {
-			if sketch == nil {
-				doc.Distinct = append(doc.Distinct, nil)
-				continue
-			}
-			sketch.Estimate() // compacts the sketch: afterwards its encoding depends on what it counted alone
-			text, err := sketch.MarshalBinary()
-			if err != nil {
-				panic("encode a sketch: " + err.Error()) // only an uninitialised sketch has no encoding
-			}
-			doc.Distinct = append(doc.Distinct, text)
-		}
+		doc.Distinct = columns(t.distinct, i, len(d.Distinct))
 		if err := yield(&doc); err != nil {
 			return err
 		}

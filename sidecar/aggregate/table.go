@@ -5,8 +5,6 @@ import (
 	"hash/maphash"
 	"slices"
 
-	"github.com/axiomhq/hyperloglog"
-
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
@@ -19,7 +17,7 @@ type table struct {
 	measures   []rollup.Measure
 	sketches   []*rollup.Sketch // nil before the first value
 	conditions []int64
-	distinct   []*hyperloglog.Sketch // nil before the first value
+	distinct   []*rollup.Distinct // nil before the first value
 	// rest is the row of the events whose keys had no room, one more than its number; 0 for none.
 	rest int
 }
@@ -48,7 +46,7 @@ func newTable(r *Rollup, keys int) table {
 	d := &r.Definition
 	return table{
 		slots: make([]slot, slotsFor(keys)), rows: make([]row, 0, keys), measures: make([]rollup.Measure, 0, keys*len(d.Measures)), sketches: make([]*rollup.Sketch, 0, keys*len(d.Percentiles)),
-		conditions: make([]int64, 0, keys*len(d.Conditions)), distinct: make([]*hyperloglog.Sketch, 0, keys*len(d.Distinct)),
+		conditions: make([]int64, 0, keys*len(d.Conditions)), distinct: make([]*rollup.Distinct, 0, keys*len(d.Distinct)),
 	}
 }
 
@@ -134,7 +132,7 @@ func (t *table) grow(r *Rollup, key []byte) int {
 	t.measures = append(t.measures, make([]rollup.Measure, len(r.Definition.Measures))...)
 	t.sketches = append(t.sketches, make([]*rollup.Sketch, len(r.Definition.Percentiles))...)
 	t.conditions = append(t.conditions, make([]int64, len(r.Definition.Conditions))...)
-	t.distinct = append(t.distinct, make([]*hyperloglog.Sketch, len(r.Definition.Distinct))...)
+	t.distinct = append(t.distinct, make([]*rollup.Distinct, len(r.Definition.Distinct))...)
 	return len(t.rows) - 1
 }
 
@@ -160,7 +158,7 @@ func (t *table) add(i int, s *sample) {
 	}
 	for d, base := 0, i*len(s.distinct); d < len(s.distinct); d++ {
 		if s.distinct[d] != nil {
-			sketch(&t.distinct[base+d]).Insert(s.distinct[d])
+			distinct(&t.distinct[base+d]).Add(s.distinct[d])
 		}
 	}
 }
@@ -187,12 +185,8 @@ func (t *table) merge(i int, o *table, j int) {
 	}
 	width = len(t.distinct) / len(t.rows)
 	for d := range width {
-		from := o.distinct[j*width+d]
-		if from == nil {
-			continue
-		}
-		if err := sketch(&t.distinct[i*width+d]).Merge(from); err != nil {
-			panic("merge sketches of one precision: " + err.Error()) // sketch makes all of them
+		if from := o.distinct[j*width+d]; from != nil {
+			distinct(&t.distinct[i*width+d]).Merge(from)
 		}
 	}
 }
@@ -205,10 +199,10 @@ func percentiles(at **rollup.Sketch) *rollup.Sketch {
 	return *at
 }
 
-// sketch makes the sketch where it is the first value's.
-func sketch(at **hyperloglog.Sketch) *hyperloglog.Sketch {
+// distinct makes the sketch where it is the first value's.
+func distinct(at **rollup.Distinct) *rollup.Distinct {
 	if *at == nil {
-		*at = hyperloglog.New14()
+		*at = rollup.NewDistinct()
 	}
 	return *at
 }

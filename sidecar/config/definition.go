@@ -33,6 +33,11 @@ func (s *Stream) Definitions() []rollup.Definition {
 			Tiers:       slices.Clone(r.Tiers),
 			StreamHash:  hash,
 		}
+		if r.Retention[r.Window] > 0 {
+			for tier, kept := range r.Retention {
+				d.Retention = append(d.Retention, rollup.Retention{Tier: tier, Keep: kept.Milliseconds()})
+			}
+		}
 		for name, source := range r.Conditions {
 			d.Conditions = append(d.Conditions, rollup.Condition{Name: name, Expr: strings.TrimSpace(source)})
 		}

@@ -53,7 +53,7 @@ func documents() []*rollup.Document {
 	document := func(window int64, g rollup.Grouping, dims []string, last int64, count, errors int64, m []rollup.Measure) *rollup.Document {
 		return &rollup.Document{
 			Start: start + window*10_000, Partition: partition, Grouping: g, Dimensions: dims, Count: count, Bytes: count * 100,
-			Measures: m, Conditions: []int64{errors}, Distinct: [][]byte{{1, 2, 3}}, LastOffset: last,
+			Measures: m, Conditions: []int64{errors}, Distinct: []*rollup.Distinct{rollup.NewDistinct()}, LastOffset: last,
 		}
 	}
 	list := []*rollup.Document{
