@@ -74,7 +74,7 @@ func newRootCommand() *cobra.Command {
 	logging := &logOptions{}
 	root.PersistentFlags().StringVar(&logging.level, "log-level", "info", "what is logged: debug, info, warn or error")
 	root.PersistentFlags().StringVar(&logging.format, "log-format", "text", "how it is logged: text or json")
-	root.AddCommand(newRunCommand(logging), newDemoCommand(logging), newCollectCommand(logging), newValidateCommand(), newSetupCommand(logging), newReplayCommand(logging), newVerifyCommand(logging), newBenchCommand(logging), newVersionCommand())
+	root.AddCommand(newRunCommand(logging), newDemoCommand(logging), newCollectCommand(logging), newValidateCommand(), newSetupCommand(logging), newReplayCommand(logging), newVerifyCommand(logging), newDownsampleCommand(logging), newBenchCommand(logging), newVersionCommand())
 	for _, c := range root.Commands() {
 		c.Args = usage(c.Args)
 	}

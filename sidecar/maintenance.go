@@ -28,12 +28,13 @@ type maintenance struct {
 	kafka   *kgo.Client
 	admin   *kadm.Client
 	catalog *catalog
+	logger  *slog.Logger
 	out     io.Writer // for results
 	notes   io.Writer // for progress
 }
 
 func newMaintenance(cfg *config.Config, logger *slog.Logger, out, notes io.Writer) (*maintenance, error) {
-	m := &maintenance{cfg: cfg, out: out, notes: notes}
+	m := &maintenance{cfg: cfg, logger: logger, out: out, notes: notes}
 	for _, c := range cfg.Streams {
 		s, err := newStream(c)
 		if err != nil {

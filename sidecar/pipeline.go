@@ -39,6 +39,7 @@ type pipeline struct {
 	letters     *deadLetters
 	backlog     backlog
 	catalog     *catalog
+	tiers       tiersState
 	logger      *slog.Logger
 	owner       string
 	started     time.Time
@@ -77,11 +78,6 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 			return nil, err
 		}
 		pl.streams = append(pl.streams, s)
-		for _, r := range c.Rollups {
-			if len(r.Tiers) > 0 || len(r.Retention) > 0 {
-				logger.Warn("only the finest tier is kept, for ever: tiers and retention have no effect yet", "rollup", r.Name)
-			}
-		}
 		for _, topic := range c.Topics {
 			pl.topics[topic] = s
 			topics = append(topics, topic)
@@ -133,6 +129,7 @@ func (pl *pipeline) Run(ctx context.Context) error {
 	background.Go(func() { pl.commitLoop(serving) })
 	background.Go(func() { pl.progressLoop(serving) })
 	background.Go(func() { pl.catalog.refreshLoop(serving) })
+	background.Go(func() { pl.tiersLoop(ctx) })
 	err := pl.group.Run(ctx)
 	pl.drain(serving)
 	return err

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
@@ -14,6 +15,9 @@ import (
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/write"
 )
+
+// refreshAtOnce bounds the indices that one request names, since its first line must not be longer than 4 KiB.
+const refreshAtOnce = 15
 
 // progressLoop keeps the progress documents in step with the commits.
 func (pl *pipeline) progressLoop(ctx context.Context) {
@@ -47,7 +51,10 @@ func (pl *pipeline) writeProgress(ctx context.Context) bool {
 		states = append(states, kept)
 		documents = append(documents, p.progress(s, pl.owner, now)...)
 	}
-	err := pl.catalog.tell(ctx, documents, states)
+	err := pl.makeVisible(ctx)
+	if err == nil {
+		err = pl.catalog.tell(ctx, documents, states)
+	}
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
 	if err != nil && pl.untold == nil && ctx.Err() == nil {
@@ -67,6 +74,18 @@ func (pl *pipeline) writeProgress(ctx context.Context) bool {
 		}
 	}
 	return false
+}
+
+// makeVisible lets searches find every document that was acknowledged, before it is told that they are there: each index is refreshed in its own time.
+func (pl *pipeline) makeVisible(ctx context.Context) error {
+	touched := pl.writer.Touched()
+	for some := range slices.Chunk(touched, refreshAtOnce) {
+		if err := pl.client.Refresh(ctx, some...); err != nil {
+			pl.writer.Untouched(touched)
+			return err
+		}
+	}
+	return nil
 }
 
 // progress is what the progress index tells of the partition, a document for each rollup, after the state was committed.

@@ -97,6 +97,10 @@ func (b *rebuild) align(from, to int64) (int64, int64) {
 // run goes through the windows that start in [from, to), as many at a time as fit into memory.
 func (b *rebuild) run(ctx context.Context, from, to int64) error {
 	from, to = b.align(from, min(to, max(b.state.SealedThrough, from)))
+	if kept := b.kept(); from < kept {
+		b.report.say("%s: windows before %s are not in the finest tier any more, and stay as they are in the coarser ones", b.partition.String(), formatTime(kept))
+		from = kept
+	}
 	for from < to {
 		begin, err := b.offsetAt(ctx, b.partition, from)
 		if err != nil {
@@ -125,6 +129,18 @@ func (b *rebuild) run(ctx context.Context, from, to int64) error {
 		from = count.End()
 	}
 	return nil
+}
+
+// kept is the time from which every document of the chosen rollups is in the finest tier: corrections that came later than its retention are in coarser ones.
+func (b *rebuild) kept() int64 {
+	kept := int64(aggregate.Never)
+	for i := range b.partition.stream.definitions {
+		d := &b.partition.stream.definitions[i]
+		if keep, limited := d.Kept(d.Window); limited && b.chosen[i] && b.state.SealedThrough != aggregate.Never && b.state.SealedThrough < endOfTime {
+			kept = max(kept, after(b.grid(), b.state.SealedThrough-keep))
+		}
+	}
+	return kept
 }
 
 // compare goes through one rollup's windows in the order of their starts, those of the log and those of the documents.

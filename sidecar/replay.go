@@ -16,6 +16,7 @@ import (
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/config"
+	"github.com/tidemark/tidemark/sidecar/downsample"
 	"github.com/tidemark/tidemark/sidecar/write"
 )
 
@@ -195,12 +196,58 @@ func (m *maintenance) replay(ctx context.Context, partitions []logPartition, cho
 	if refusal != nil {
 		return refusal
 	}
+	if err := m.rebuildAll(ctx, work, chosen, rollup.Span{From: o.fromTime, To: to}, o.dryRun); err != nil {
+		return err
+	}
+	return report.end(o.dryRun)
+}
+
+// rebuildAll rebuilds a span, and then what the coarser tiers hold of it. They are told before, too, so that a replay that is killed does not leave them behind.
+func (m *maintenance) rebuildAll(ctx context.Context, work []*rebuild, chosen map[string]bool, span rollup.Span, dryRun bool) (err error) {
+	wide := span
 	for _, b := range work {
-		if err := b.run(ctx, o.fromTime, to); err != nil {
+		from, to := b.align(span.From, span.To)
+		wide.From, wide.To = min(wide.From, from), max(wide.To, to)
+	}
+	redo := func(ctx context.Context) error {
+		if dryRun {
+			return nil
+		}
+		return m.redo(ctx, func(d *rollup.Definition) bool { return chosen[d.Name] }, wide)
+	}
+	if err := redo(ctx); err != nil {
+		return err
+	}
+	defer func() { // also where it was given up in the middle
+		if after := redo(context.WithoutCancel(ctx)); err == nil {
+			err = after
+		}
+		if err == nil && !dryRun {
+			err = m.raiseTiers(ctx, chosen)
+		}
+	}()
+	for _, b := range work {
+		if err := b.run(ctx, span.From, span.To); err != nil {
 			return err
 		}
 	}
-	return report.end(o.dryRun)
+	return nil
+}
+
+// raiseTiers makes the coarser tiers of the chosen rollups that have any.
+func (m *maintenance) raiseTiers(ctx context.Context, chosen map[string]bool) error {
+	tiered := map[string]bool{}
+	for _, s := range m.streams {
+		for i := range s.definitions {
+			if d := &s.definitions[i]; chosen[d.Name] && len(d.Tiers) > 0 {
+				tiered[d.Name] = true
+			}
+		}
+	}
+	if len(tiered) == 0 {
+		return nil
+	}
+	return m.tiers(ctx, func(name string) bool { return tiered[name] }, func(*downsample.Maker, *rollup.CatalogEntry) error { return nil })
 }
 
 // shownDifferences bounds how many windows are named.

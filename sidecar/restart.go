@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -159,6 +160,11 @@ func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o 
 		return err
 	}
 	removed := false
+	if !o.dryRun && len(commits) > 0 {
+		if err := m.lowerTiers(ctx, commits); err != nil {
+			return err
+		}
+	}
 	for _, c := range commits { // all are known to be possible
 		n, err := m.removeFrom(ctx, c.partition, definitions, c.state, o.dryRun)
 		removed = removed || n > 0 && !o.dryRun
@@ -174,6 +180,16 @@ func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o 
 		}
 	}
 	return unfinished(m.commit(ctx, commits, o.dryRun), commits, removed)
+}
+
+// lowerTiers has the coarser tiers made anew from the boundaries on, as far as the sidecars count again.
+func (m *maintenance) lowerTiers(ctx context.Context, commits []commitment) error {
+	from, streams := int64(endOfTime), map[string]bool{}
+	for _, c := range commits {
+		from = min(from, max(c.state.From, 0))
+		streams[c.partition.stream.Name] = true
+	}
+	return m.redo(ctx, func(d *rollup.Definition) bool { return streams[d.Stream] }, rollup.Span{From: from, To: endOfTime})
 }
 
 // keep writes states to the progress index.
@@ -311,12 +327,14 @@ func (m *maintenance) documentsFrom(ctx context.Context, p *logPartition, defini
 	return func(yield func(stored, error) bool) {
 		for i := range p.stream.definitions {
 			d := &p.stream.definitions[i]
-			windows := map[rollup.Tier]bool{d.Window: true}
-			for _, other := range definitions[d.Name] {
-				windows[other.Window] = true
+			tiers := map[rollup.Tier]bool{}
+			for _, other := range append(slices.Clone(definitions[d.Name]), *d) {
+				for _, tier := range other.Chain() { // corrections can be in coarser ones
+					tiers[tier] = true
+				}
 			}
-			for window := range windows {
-				for doc, err := range m.documentsOf(ctx, p.Partition, rollup.IndexPattern(m.prefix(), d.Name, window), from, endOfTime) {
+			for tier := range tiers {
+				for doc, err := range m.documentsOf(ctx, p.Partition, rollup.IndexPattern(m.prefix(), d.Name, tier), tier.Start(from), endOfTime) {
 					if !yield(doc, err) || err != nil {
 						return
 					}

@@ -205,8 +205,16 @@ func (v *verification) documents(ctx context.Context, p *logPartition, present r
 		if err != nil {
 			return nil, fmt.Errorf("ask for the documents' sums: %w", err)
 		}
+		var patterns []string // a partition's corrections that came late enough are in a coarser tier
+		for _, tier := range d.Chain() {
+			patterns = append(patterns, rollup.IndexPattern(v.prefix(), d.Name, tier))
+		}
 		hashes = append(hashes, hash)
-		requests = append(requests, elastic.SearchRequest{Indices: []string{rollup.IndexPattern(v.prefix(), d.Name, d.Window)}, Body: body, Complete: true})
+		requests = append(requests, elastic.SearchRequest{Indices: patterns, Body: body, Complete: true})
+	}
+	removed, err := v.catalog.removed(ctx, present.Name)
+	if err != nil {
+		return nil, err
 	}
 	for i, request := range requests {
 		response, err := v.store.Search(ctx, request)
@@ -234,9 +242,48 @@ func (v *verification) documents(ctx context.Context, p *logPartition, present r
 		for _, b := range answer.Groupings.Buckets {
 			groupings[b.Key] = int64(b.Events.Value)
 		}
+		if (hashes[i] == present.Hash()) == (after == s.Since) { // what was removed had closed under its definition
+			addRemoved(groupings, removed, p, hashes[i], s.From)
+		}
 		result[hashes[i]] = groupings
 	}
 	return result, nil
+}
+
+// addRemoved adds what documents of a partition and definition held that were removed when their retention had passed.
+func addRemoved(groupings map[string]int64, removed []rollup.RemovedIndex, p *logPartition, hash string, from int64) {
+	for i := range removed {
+		if removed[i].Spec.Span.To <= from {
+			continue // of an earlier lineage
+		}
+		for _, sum := range removed[i].Spec.Sums {
+			if sum.Partition == p.String() && sum.TopicID == encodeTopicID(p.TopicID) && sum.Definition == hash {
+				groupings[sum.Grouping] += sum.Count
+			}
+		}
+	}
+}
+
+// removed are the sums of a rollup's indices that were removed when their retention had passed.
+func (c *catalog) removed(ctx context.Context, name string) ([]rollup.RemovedIndex, error) {
+	query, err := json.Marshal(map[string]any{"size": 10_000, "query": map[string]any{"bool": map[string]any{"filter": []any{
+		map[string]any{"term": map[string]any{"kind": rollup.KindRemoved}},
+		map[string]any{"term": map[string]any{"rollup": name}},
+	}}}})
+	if err != nil {
+		return nil, fmt.Errorf("ask for what was removed: %w", err)
+	}
+	sources, err := c.search(ctx, string(query))
+	if err != nil {
+		return nil, err
+	}
+	removed := make([]rollup.RemovedIndex, len(sources))
+	for i := range sources {
+		if err := json.Unmarshal(sources[i], &removed[i]); err != nil {
+			return nil, fmt.Errorf("read what was removed: %w", err)
+		}
+	}
+	return removed, nil
 }
 
 // closed is a filter for windows of a length that closed after one watermark and by another.

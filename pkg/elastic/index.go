@@ -94,6 +94,18 @@ func (c *Client) Refresh(ctx context.Context, indices ...string) error {
 	return nil
 }
 
+// ForceMerge has the cluster merge the segments of one index into one, in its own time. An index that does not exist is an error that IsNotFound knows.
+func (c *Client) ForceMerge(ctx context.Context, index string) error {
+	if err := checkSingle(index); err != nil {
+		return fmt.Errorf("merge segments: %w", err)
+	}
+	one, wait := 1, false
+	if err := c.do(ctx, esapi.IndicesForcemergeRequest{Index: []string{index}, MaxNumSegments: &one, WaitForCompletion: &wait}, nil); err != nil {
+		return fmt.Errorf("merge the segments of index %q: %w", index, err)
+	}
+	return nil
+}
+
 // DeleteIndex deletes one index. Patterns are refused: what is deleted must be named. An index that does not exist is an error that IsNotFound knows.
 func (c *Client) DeleteIndex(ctx context.Context, name string) error {
 	if err := checkSingle(name); err != nil {

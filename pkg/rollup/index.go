@@ -3,6 +3,7 @@ package rollup
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -23,11 +24,31 @@ func ValidPrefix(prefix string) bool {
 // IndexName is the index of the document whose window starts at start (ms): "<prefix>-<rollup>-<tier>-<yyyy.mm.dd>" in UTC, or "<yyyy.mm>" for tiers
 // of an hour and longer. A document has the same index every time it is written.
 func IndexName(prefix, rollup string, tier Tier, start int64) string {
-	layout := "2006.01.02"
+	return fmt.Sprintf("%s-%s-%s-%s", prefix, rollup, tier, time.UnixMilli(start).UTC().Format(indexLayout(tier)))
+}
+
+func indexLayout(tier Tier) string {
 	if tier >= monthFrom {
-		layout = "2006.01"
+		return "2006.01"
 	}
-	return fmt.Sprintf("%s-%s-%s-%s", prefix, rollup, tier, time.UnixMilli(start).UTC().Format(layout))
+	return "2006.01.02"
+}
+
+// IndexSpan is the time whose windows an index holds. The second result is false where the index is none of the rollup's tier.
+func IndexSpan(prefix, rollup string, tier Tier, index string) (Span, bool) {
+	date, ok := strings.CutPrefix(index, strings.TrimSuffix(IndexPattern(prefix, rollup, tier), "*"))
+	if !ok {
+		return Span{}, false
+	}
+	from, err := time.Parse(indexLayout(tier), date)
+	if err != nil || IndexName(prefix, rollup, tier, from.UnixMilli()) != index {
+		return Span{}, false
+	}
+	to := from.AddDate(0, 0, 1)
+	if tier >= monthFrom {
+		to = from.AddDate(0, 1, 0)
+	}
+	return Span{From: from.UnixMilli(), To: to.UnixMilli()}, true
 }
 
 // IndexPattern matches all indices of one tier of a rollup, and no other index: a rollup's name has no hyphen and a tier begins with a digit.

@@ -20,7 +20,9 @@ func TestAStoredDocumentIsReadAsItWasWritten(t *testing.T) {
 		func(doc *rollup.Document) { doc.Correction = &rollup.Correction{Arrived: doc.Start + 20_000} },
 		func(doc *rollup.Document) { doc.Overflow, doc.Dimensions = true, nil },
 		func(doc *rollup.Document) { doc.Grouping, doc.Dimensions, doc.LateCount = d.Groupings[2], nil, 1 },
-		func(doc *rollup.Document) { doc.Measures, doc.Sketches, doc.Distinct = []rollup.Measure{{}}, []*rollup.Sketch{nil}, []*rollup.Distinct{nil} },
+		func(doc *rollup.Document) {
+			doc.Measures, doc.Sketches, doc.Distinct = []rollup.Measure{{}}, []*rollup.Sketch{nil}, []*rollup.Distinct{nil}
+		},
 	} {
 		doc := document()
 		doc.Partition, doc.Sketches = nil, []*rollup.Sketch{sketch}

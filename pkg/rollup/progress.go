@@ -2,9 +2,11 @@ package rollup
 
 import (
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,6 +17,7 @@ const (
 	KindState      = "state"
 	KindReplay     = "replay"
 	KindTiers      = "tiers"
+	KindRemoved    = "removed"
 )
 
 // Ledger counts every consumed event exactly once, in one of the counters after Consumed. It is cumulative since the partition's lineage began.
@@ -79,6 +82,17 @@ func (p *PartitionProgress) ID() string {
 	return strings.Join([]string{KindPartition, p.Rollup, p.Partition, p.TopicID}, ":")
 }
 
+// Names is the partition that the progress is of.
+func (p *PartitionProgress) Names() (*Partition, error) {
+	at := strings.LastIndexByte(p.Partition, '/')
+	number, err := strconv.ParseInt(p.Partition[at+1:], 10, 32)
+	id, idErr := hex.DecodeString(p.TopicID)
+	if at < 0 || err != nil || idErr != nil || len(id) != len(Partition{}.TopicID) {
+		return nil, fmt.Errorf("the progress of rollup %q names no partition: %q of the topic with the id %q", p.Rollup, p.Partition, p.TopicID)
+	}
+	return &Partition{Topic: p.Partition[:at], TopicID: [16]byte(id), Number: int32(number)}, nil
+}
+
 // PartitionState keeps what a partition's owner committed to Kafka last, so that the group can be put back there when its offsets were lost. Reading goes
 // on after a barrier only when it is written.
 type PartitionState struct {
@@ -120,6 +134,30 @@ type DefinitionProgress struct {
 func (p *DefinitionProgress) ID() string {
 	return strings.Join([]string{KindDefinition, p.Rollup, p.Definition}, ":")
 }
+
+// RemovedIndex keeps what the documents of partitions said in an index that was removed when its retention had passed, so that ledgers can still be compared.
+type RemovedIndex struct {
+	Kind      string `json:"kind"`
+	Rollup    string `json:"rollup"`
+	UpdatedAt int64  `json:"updated_at"`
+	Spec      struct {
+		Index string       `json:"index"`
+		Span  Span         `json:"span"`
+		Sums  []RemovedSum `json:"sums"`
+	} `json:"spec"`
+}
+
+// RemovedSum is how many events the documents held of one partition, definition and grouping.
+type RemovedSum struct {
+	Partition  string `json:"partition"`
+	TopicID    string `json:"topic_id"`
+	Definition string `json:"definition"`
+	Grouping   string `json:"grouping"`
+	Count      int64  `json:"count"`
+}
+
+// ID is the identity of the document.
+func (r *RemovedIndex) ID() string { return strings.Join([]string{KindRemoved, r.Spec.Index}, ":") }
 
 // Catalog is what the progress index holds: the newest definition of every rollup, and the progress of its partitions.
 type Catalog struct {

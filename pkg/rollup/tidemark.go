@@ -28,6 +28,14 @@ func (e *CatalogEntry) Tidemark() (int64, bool) {
 	return tidemark, len(e.Partitions) > 0
 }
 
+// Sealed is the time up to which every partition that the tidemark waits for has sealed its windows, without the floors that keep what is published from
+// going back. The second result is false while a partition has sealed none.
+func (e *CatalogEntry) Sealed() (int64, bool) {
+	bare := *e
+	bare.Floors = nil
+	return bare.Tidemark()
+}
+
 // sealed is how far each partition is sealed, of whichever topic of its name that was the furthest.
 func (e *CatalogEntry) sealed() map[string]int64 {
 	sealed := map[string]int64{}

@@ -88,6 +88,9 @@ func (w *Window) smaller(g int, grouping rollup.Grouping) *table {
 func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yield func(*rollup.Document) error) error {
 	d := &w.rollup.Definition
 	doc := rollup.Document{Start: w.key.start, Partition: &p, Grouping: grouping, Correction: w.correction()}
+	if c := doc.Correction; c != nil {
+		doc.Start = d.TierOf(doc.Start, c.Arrived).Start(doc.Start)
+	}
 	names := string(t.names) // in one piece, of which the documents' values are parts
 	for _, i := range t.order() {
 		doc.Overflow = t.isRest(i)

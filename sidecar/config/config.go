@@ -77,6 +77,8 @@ type Elasticsearch struct {
 	KeyFile  string `yaml:"key_file"`
 	// RequestTimeout bounds one request. Default: 20s.
 	RequestTimeout time.Duration `yaml:"request_timeout"`
+	// ForceMergeAfter is how long after its end the segments of an index are merged into one. Default: 0s, never.
+	ForceMergeAfter time.Duration `yaml:"force_merge_after"`
 }
 
 // HTTP says where the sidecar answers.

@@ -89,6 +89,7 @@ func (v *validator) elasticsearch(e *Elasticsearch) {
 	for i, address := range e.Addresses {
 		v.url(fmt.Sprintf("elasticsearch.addresses[%d]", i), address)
 	}
+	v.duration("elasticsearch.force_merge_after", e.ForceMergeAfter, 0, maxDuration)
 	if !rollup.ValidPrefix(e.IndexPrefix) {
 		v.fail("elasticsearch.index_prefix", "%q cannot begin an index name: up to %d lower-case letters, digits, _ and - are allowed, beginning with a letter or digit",
 			e.IndexPrefix, rollup.MaxPrefixLength)

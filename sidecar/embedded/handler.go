@@ -131,6 +131,8 @@ func (c *call) route() (any, *failure) {
 			return c.methods(both(c.multiSearch))
 		case "_refresh":
 			return c.methods(both(c.refresh))
+		case "_forcemerge":
+			return c.methods(map[string]func() (any, *failure){"POST": c.forceMerge})
 		case "_field_caps":
 			return c.methods(both(c.fieldCaps))
 		case "_bulk":

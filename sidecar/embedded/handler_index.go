@@ -90,6 +90,14 @@ func (c *call) refresh() (any, *failure) {
 	return object{"_shards": object{"total": len(indices), "successful": len(indices), "failed": 0}}, nil
 }
 
+// forceMerge has nothing to do: the store has no segments.
+func (c *call) forceMerge() (any, *failure) {
+	if _, f := c.indices(0, c.flag("ignore_unavailable")); f != nil {
+		return nil, f
+	}
+	return object{"task": nodeID + ":0"}, nil
+}
+
 func (c *call) fieldCaps() (any, *failure) {
 	fields := c.URL.Query().Get("fields")
 	if fields == "" {

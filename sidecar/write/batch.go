@@ -37,6 +37,7 @@ type Batch struct {
 	// The index of the documents that were added last.
 	definition *rollup.Definition
 	start      int64
+	tier       rollup.Tier
 	index      string
 }
 
@@ -79,12 +80,16 @@ func (w *Writer) Begin(done func(Result)) *Batch {
 	return b
 }
 
-// Add encodes a document of the finest tier. It waits while too much is in flight. After an error, which is the context's or ErrCancelled, the batch is
-// cancelled.
+// Add encodes a document of a partition, for the tier that it belongs to. It waits while too much is in flight. After an error, which is the context's or
+// ErrCancelled, the batch is cancelled.
 func (b *Batch) Add(ctx context.Context, t Target, doc *rollup.Document) error {
-	if t.Definition != b.definition || doc.Start != b.start || b.index == "" {
-		b.definition, b.start = t.Definition, doc.Start
-		b.index = rollup.IndexName(t.Prefix, t.Definition.Name, t.Definition.Window, doc.Start)
+	tier := t.Definition.Window
+	if doc.Correction != nil {
+		tier = t.Definition.TierOf(doc.Start, doc.Correction.Arrived)
+	}
+	if t.Definition != b.definition || doc.Start != b.start || tier != b.tier {
+		b.definition, b.start, b.tier = t.Definition, doc.Start, tier
+		b.index = rollup.IndexName(t.Prefix, t.Definition.Name, tier, doc.Start)
 	}
 	it := item{events: doc.Count, full: len(doc.Grouping) == len(t.Definition.Dimensions), overflow: doc.Overflow}
 	return b.add(ctx, it, func(dst []byte) []byte {

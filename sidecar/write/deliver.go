@@ -49,6 +49,7 @@ func (w *Writer) settle(ctx context.Context, s sending, response *elastic.BulkRe
 		switch answer := response.Items[i].Err; {
 		case answer == nil:
 			w.Stats.Documents.Add(1)
+			w.touched.add(response.Items[i].Index)
 			w.Stats.Bytes.Add(int64(it.to - it.from))
 		case answer.Superseded():
 			w.Stats.Superseded.Add(1)

@@ -65,6 +65,8 @@ type Writer struct {
 	wake       chan struct{} // of one place: there may be something to send
 	Stats      Stats
 
+	touched touched
+
 	mending sync.Mutex
 	mended  time.Time // when UnknownField returned last
 

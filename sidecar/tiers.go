@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/config"
+	"github.com/tidemark/tidemark/sidecar/downsample"
+	"github.com/tidemark/tidemark/sidecar/write"
+)
+
+// tiersEvery is how often it is looked whether windows of coarser tiers can be made.
+const tiersEvery = 5 * time.Second
+
+// tiersState is what the coarser tiers are doing, for /status and /metrics.
+type tiersState struct {
+	windows, documents atomic.Int64
+
+	mu    sync.Mutex
+	err   error
+	since time.Time
+}
+
+// tierBatch carries what downsample makes to the writer.
+type tierBatch struct {
+	batch *write.Batch
+	done  chan write.Result
+}
+
+func newTierBatch(w *write.Writer) *tierBatch {
+	done := make(chan write.Result, 1)
+	return &tierBatch{batch: w.Begin(func(r write.Result) { done <- r }), done: done}
+}
+
+func (b *tierBatch) Index(ctx context.Context, index, id string, version int64, source []byte) error {
+	return b.batch.AddRaw(ctx, index, id, version, source)
+}
+
+func (b *tierBatch) Delete(ctx context.Context, index, id string, version int64) error {
+	return b.batch.AddDelete(ctx, index, id, version)
+}
+
+// Close waits for the acknowledgements.
+func (b *tierBatch) Close(ctx context.Context) error {
+	if err := b.batch.Close(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		b.batch.Cancel()
+		return ctx.Err()
+	case <-b.done:
+		return nil
+	}
+}
+
+func newMaker(cfg *config.Config, client *elastic.Client, w *write.Writer, made func(string, rollup.Tier, rollup.Span, int), logger *slog.Logger) *downsample.Maker {
+	return downsample.New(client, downsample.Options{
+		Prefix: cfg.Elasticsearch.IndexPrefix, MergeAfter: cfg.Elasticsearch.ForceMergeAfter, Begin: func() downsample.Batch { return newTierBatch(w) }, Made: made, Logger: logger,
+	})
+}
+
+// tiersLoop makes the coarser tiers of the streams of which this process owns the first partition: so somebody does, and mostly one.
+func (pl *pipeline) tiersLoop(ctx context.Context) {
+	maker := newMaker(pl.cfg, pl.client, pl.writer, func(name string, t rollup.Tier, s rollup.Span, documents int) {
+		pl.tiers.windows.Add((s.To - s.From) / t.Milliseconds())
+		pl.tiers.documents.Add(int64(documents))
+		pl.logger.Debug("windows made", "rollup", name, "tier", t.String(), "from", formatTime(s.From), "to", formatTime(s.To), "documents", documents)
+	}, pl.logger)
+	for sleep(ctx, tiersEvery) {
+		err := pl.makeTiers(ctx, maker)
+		if ctx.Err() != nil {
+			return
+		}
+		pl.tiers.note(err, pl.logger)
+	}
+}
+
+func (t *tiersState) note(err error, logger *slog.Logger) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil && t.err == nil {
+		t.since = time.Now()
+		logger.Warn("coarser tiers cannot be made at the moment: it is tried again", "error", err)
+	}
+	if err == nil && t.err != nil {
+		logger.Info("coarser tiers are made again")
+	}
+	t.err = err
+}
+
+// makeTiers brings the tiers of all rollups up to date that this process is to look after.
+func (pl *pipeline) makeTiers(ctx context.Context, maker *downsample.Maker) error {
+	var names []string
+	for _, s := range pl.streams {
+		if !pl.ownsFirst(s) {
+			continue
+		}
+		for _, d := range s.definitions {
+			if len(d.Tiers) > 0 || len(d.Retention) > 0 {
+				names = append(names, d.Name)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	catalog, err := pl.catalog.read(ctx)
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, name := range names {
+		entry, found := catalog.Rollup(name)
+		if !found {
+			continue
+		}
+		if err := maker.Round(ctx, entry); err != nil && !errors.Is(err, downsample.ErrOvertaken) {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// ownsFirst reports whether this process owns the first of the partitions that the stream's tidemarks wait for.
+func (pl *pipeline) ownsFirst(s *stream) bool {
+	first := pl.catalog.first(s)
+	for _, p := range pl.owned() {
+		if p.stream == s && p.id.String() == first {
+			return true
+		}
+	}
+	return false
+}
+
+// first is the first partition that the stream's tidemarks wait for; empty without one.
+func (c *catalog) first(s *stream) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.partitions[s.Name]) == 0 {
+		return ""
+	}
+	return c.partitions[s.Name][0]
+}
