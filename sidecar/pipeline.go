@@ -129,8 +129,11 @@ func (pl *pipeline) Run(ctx context.Context) error {
 	background.Go(func() { pl.commitLoop(serving) })
 	background.Go(func() { pl.progressLoop(serving) })
 	background.Go(func() { pl.catalog.refreshLoop(serving) })
-	background.Go(func() { pl.tiersLoop(ctx) })
+	reading, end := context.WithCancel(ctx)
+	defer end()
+	background.Go(func() { pl.tiersLoop(reading) })
 	err := pl.group.Run(ctx)
+	end()
 	pl.drain(serving)
 	return err
 }
