@@ -1,7 +1,8 @@
 import { CoreApp, dateTime, type DataQueryRequest } from '@grafana/data';
-import { firstValueFrom } from 'rxjs';
+import { DataSourceWithBackend } from '@grafana/runtime';
+import { EMPTY, firstValueFrom } from 'rxjs';
 import { fakeDataSource, logWrites, query, requests } from './test/fixtures';
-import { type TidemarkVariableQuery } from './types';
+import { type TidemarkQuery, type TidemarkVariableQuery } from './types';
 import { TidemarkVariableSupport } from './variables';
 
 const range = {
@@ -29,6 +30,9 @@ test.each([
   ['a hidden query', { hide: true }, false],
   ['a query without a rollup', { rollup: '' }, false],
   ['an average without a measure', { stat: 'avg' as const }, false],
+  ['a ratio without a condition', { stat: 'ratio' as const }, false],
+  ['an annotation', { queryType: 'annotations' }, true],
+  ['an annotation that marks nothing', { queryType: 'annotations', kinds: [] }, false],
 ])('%s is sent: %p', (_, change, expected) => {
   expect(fakeDataSource().datasource.filterQuery({ ...query, ...change })).toBe(expected);
 });
@@ -39,6 +43,31 @@ test('replaces variables before a query is sent or shown in Explore', () => {
   const expected = [{ dimension: 'host', op: '=', values: ['a', 'b'] }];
   expect(datasource.applyTemplateVariables(filtered, {}).filters).toEqual(expected);
   expect(datasource.interpolateVariablesInQueries([filtered], {})[0]?.filters).toEqual(expected);
+});
+
+describe('the time zone of a request', () => {
+  function sent(timezone: string, stored: Partial<TidemarkQuery> = {}) {
+    const send = jest.spyOn(DataSourceWithBackend.prototype, 'query').mockReturnValue(EMPTY);
+    const request = { targets: [{ ...query, ...stored }], timezone, range } as DataQueryRequest<TidemarkQuery>;
+    fakeDataSource().datasource.query(request);
+    const [passed] = send.mock.lastCall as [DataQueryRequest<TidemarkQuery>];
+    return passed.targets[0]?.timezone;
+  }
+
+  test.each<[string, string, Partial<TidemarkQuery>, string]>([
+    ["the dashboard's", 'Europe/Berlin', {}, 'Europe/Berlin'],
+    ['empty for UTC', 'utc', {}, ''],
+    ["the query's own, where it has one", 'Europe/Berlin', { timezone: 'Asia/Tokyo' }, 'Asia/Tokyo'],
+    ["the query's own UTC", 'Europe/Berlin', { timezone: '' }, ''],
+  ])('is %s', (_, timezone, stored, expected) => {
+    expect(sent(timezone, stored)).toBe(expected);
+  });
+});
+
+test('a rollup without percentiles, distinct values or tiers has none, whether or not the backend says so', async () => {
+  const { percentiles, distinct, tierProgress, ...older } = requests;
+  const { datasource } = fakeDataSource({ others: { rollups: () => ({ rollups: [{ ...older, distinct: null }] }) } });
+  expect(await datasource.getRollups()).toEqual([{ ...older, percentiles, distinct, tierProgress }]);
 });
 
 test('lists rollups by name', async () => {
@@ -83,7 +112,14 @@ describe('a dashboard variable', () => {
         { text: 'path', value: 'path' },
       ],
     ],
-    ['the measures of a rollup', { kind: 'measures', rollup: 'log_writes' }, [{ text: 'offset', value: 'offset' }]],
+    [
+      'the measures of a rollup',
+      { kind: 'measures', rollup: 'log_writes' },
+      [
+        { text: 'offset', value: 'offset' },
+        { text: 'took', value: 'took' },
+      ],
+    ],
     ['nothing of an unknown rollup', { kind: 'measures', rollup: 'gone' }, []],
   ])('lists %s', async (_, variableQuery, expected) => {
     const { datasource } = fakeDataSource({ values, variables: { r: { value: 'log_writes' } } });

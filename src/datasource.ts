@@ -1,6 +1,8 @@
 import {
   CoreApp,
   getDefaultTimeRange,
+  type DataQueryRequest,
+  type DataQueryResponse,
   type DataSourceInstanceSettings,
   type LegacyMetricFindQueryOptions,
   type MetricFindValue,
@@ -8,8 +10,11 @@ import {
   type TimeRange,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
+import { type Observable } from 'rxjs';
+import { valueLabel } from './filter';
 import { interpolateQuery } from './interpolate';
-import { DEFAULT_QUERY, displayText, isComplete, valueLabel } from './query';
+import { DEFAULT_QUERY, displayText, isComplete } from './query';
+import { zoneName } from './timezone';
 import {
   type DimensionValues,
   type Rollup,
@@ -23,6 +28,10 @@ import { TidemarkVariableSupport } from './variables';
 const MENU_LIMIT = 100;
 /** How many values a dashboard variable lists. */
 const VARIABLE_LIMIT = 1000;
+
+type Lists = Pick<Rollup, 'percentiles' | 'distinct' | 'tierProgress'>;
+/** A rollup as the backend describes it, which may leave out what the rollup has nothing of. */
+type RollupAnswer = Omit<Rollup, keyof Lists> & { [Name in keyof Lists]?: Lists[Name] | null };
 
 export interface ValuesRequest {
   rollup: string;
@@ -54,6 +63,13 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
     return displayText(query);
   }
 
+  /** Days begin in the time zone of the dashboard, but where the query names one. */
+  override query(request: DataQueryRequest<TidemarkQuery>): Observable<DataQueryResponse> {
+    const timezone = zoneName(request.timezone);
+    const targets = request.targets.map((query) => ({ ...query, timezone: query.timezone ?? timezone }));
+    return super.query({ ...request, targets });
+  }
+
   override applyTemplateVariables(query: TidemarkQuery, scopedVars: ScopedVars): TidemarkQuery {
     return interpolateQuery(query, this.templateSrv, scopedVars);
   }
@@ -75,10 +91,10 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
 
   /** Every rollup under the index prefix, sorted by name. */
   async getRollups(): Promise<Rollup[]> {
-    const { rollups } = await this.getResource<{ rollups: Rollup[] | null }>('rollups', undefined, {
+    const { rollups } = await this.getResource<{ rollups: RollupAnswer[] | null }>('rollups', undefined, {
       showErrorAlert: false,
     });
-    return (rollups ?? []).sort((a, b) => a.name.localeCompare(b.name));
+    return (rollups ?? []).map(withLists).sort((a, b) => a.name.localeCompare(b.name));
   }
 
   /** The values of a dimension in a time range, the ones with the most events first. */
@@ -119,4 +135,9 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
 
 function toFindValues(values: string[]): MetricFindValue[] {
   return values.map((value) => ({ text: valueLabel(value), value }));
+}
+
+function withLists(rollup: RollupAnswer): Rollup {
+  const { percentiles, distinct, tierProgress } = rollup;
+  return { ...rollup, percentiles: percentiles ?? [], distinct: distinct ?? [], tierProgress: tierProgress ?? [] };
 }

@@ -14,6 +14,10 @@ const templateSrv = fakeTemplateSrv({
   dotted: { value: ['a.b', 'c#d'] },
   limit: { value: '5' },
   rollup: { value: 'requests' },
+  cond: { value: 'errors' },
+  p: { value: '99.9' },
+  tier: { value: '1m' },
+  ago: { value: '1d' },
   dim: { value: ['host', 'path'] },
 });
 
@@ -69,15 +73,31 @@ describe('a filter by an expression', () => {
   });
 });
 
+test('a filter that takes no values has none', () => {
+  expect(filterBy({ op: 'exists', values: [] })).toEqual([{ dimension: 'host', op: 'exists', values: [] }]);
+  expect(filterBy({ dimension: '', op: '!exists', values: [] })).toEqual([]);
+});
+
+test('replaces the rollup of annotations', () => {
+  const annotation = { ...query, queryType: 'annotations', rollup: '$rollup', kinds: ['restarts' as const] };
+  expect(interpolateQuery(annotation, templateSrv)).toEqual({ ...annotation, rollup: 'requests' });
+});
+
 test('replaces variables in every other field', () => {
   const result = interpolateQuery(
     {
       ...query,
       rollup: '$rollup',
       measure: '$host',
+      condition: '$cond',
+      over: '${cond}',
+      percentile: '$p',
       groupBy: ['$dim', 'host'],
       top: '$limit',
-      tier: '1m',
+      tier: '$tier',
+      shift: '$ago',
+      movingAverage: '$limit',
+      lookback: '$ago',
       alias: '$host {{path}}',
     },
     templateSrv
@@ -85,9 +105,15 @@ test('replaces variables in every other field', () => {
   expect(result).toMatchObject({
     rollup: 'requests',
     measure: 'host001',
+    condition: 'errors',
+    over: 'errors',
+    percentile: 99.9,
     groupBy: ['host', 'path'],
     top: 5,
     tier: '1m',
+    shift: '1d',
+    movingAverage: 5,
+    lookback: '1d',
     alias: 'host001 {{path}}',
   });
 });

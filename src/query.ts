@@ -1,34 +1,7 @@
-import { type SelectableValue } from '@grafana/data';
-import { type Filter, type FilterOperator, type Rollup, type Stat, type TidemarkQuery } from './types';
-
-type StatOption = Required<Pick<SelectableValue<Stat>, 'label' | 'description'>> & { value: Stat };
-
-export const STATS: StatOption[] = [
-  { value: 'count', label: 'Count', description: 'Number of events' },
-  { value: 'rate', label: 'Rate', description: 'Events per second' },
-  { value: 'bytes', label: 'Bytes', description: 'Size of the events' },
-  { value: 'avg', label: 'Average', description: 'Mean of a measure' },
-  { value: 'max', label: 'Maximum', description: 'Largest value of a measure' },
-  { value: 'min', label: 'Minimum', description: 'Smallest value of a measure' },
-  { value: 'sum', label: 'Sum', description: 'Total of a measure' },
-];
-
-export const OPERATORS: Array<{ value: FilterOperator; label: string; description: string }> = [
-  { value: '=', label: '=', description: 'Is one of the values' },
-  { value: '!=', label: '!=', description: 'Is none of the values' },
-  { value: '=~', label: '=~', description: 'Matches the whole regular expression' },
-  { value: '!~', label: '!~', description: 'Does not match the regular expression' },
-];
-
-const STATS_OF_A_MEASURE: ReadonlySet<Stat> = new Set<Stat>(['avg', 'max', 'min', 'sum']);
-
-export function needsMeasure(stat: Stat): boolean {
-  return STATS_OF_A_MEASURE.has(stat);
-}
-
-export function isRegex(op: FilterOperator): boolean {
-  return op === '=~' || op === '!~';
-}
+import { filterText, isEffective } from './filter';
+import { DEFAULT_PERCENTILE, lacking, needsMeasure, statistic } from './stat';
+import { hasVariable } from './template';
+import { type NumberOrVariable, type Rollup, type TidemarkQuery } from './types';
 
 /** What a new query starts from; the editor fills in the rollup when the list arrives. */
 export const DEFAULT_QUERY = {
@@ -51,71 +24,92 @@ export function withDefaults(query: Partial<TidemarkQuery> & { refId: string }):
 
 /** Whether there is enough in the query for the backend to answer it. */
 export function isComplete(query: Partial<TidemarkQuery>): boolean {
+  if (!query.rollup) {
+    return false;
+  }
+  if (isAnnotations(query)) {
+    return query.kinds?.length !== 0;
+  }
   const stat = query.stat ?? DEFAULT_QUERY.stat;
-  return Boolean(query.rollup) && (!needsMeasure(stat) || Boolean(query.measure));
+  const hasCondition = statistic(stat).condition !== 'required' || Boolean(query.condition);
+  return hasCondition && (!needsMeasure(stat) || Boolean(query.measure));
 }
 
-export function hasVariable(text: string): boolean {
-  return text.includes('$') || text.includes('[[');
+export function isAnnotations({ queryType }: Partial<TidemarkQuery>): boolean {
+  return queryType === 'annotations';
 }
 
 /** Asks another rollup the same thing: keeps what it also has, and chooses again what it lacks. */
 export function fitToRollup(query: TidemarkQuery, rollup: Rollup): TidemarkQuery {
-  const fits = (listed: string[]) => (name: string) => listed.includes(name) || hasVariable(name);
   const isDimension = fits(rollup.dimensions);
-  const isMeasure = fits(rollup.measures);
+  return fitToStat(
+    {
+      ...query,
+      rollup: rollup.name,
+      groupBy: query.groupBy.filter(isDimension),
+      filters: query.filters.filter((filter) => isDimension(filter.dimension)),
+      tier: query.tier === 'auto' || fits(rollup.tiers)(query.tier) ? query.tier : 'auto',
+    },
+    rollup
+  );
+}
+
+/** Chooses what the statistic needs, drops what it does not take, and counts where the rollup cannot give it. */
+export function fitToStat(query: TidemarkQuery, rollup: Rollup | undefined): TidemarkQuery {
+  const { of, condition } = statistic(query.stat);
+  const known = (name: string | undefined, list: 'conditions' | NonNullable<typeof of>) =>
+    name && (!rollup || fits(rollup[list])(name)) ? name : undefined;
   const fitted: TidemarkQuery = {
     ...query,
-    rollup: rollup.name,
-    groupBy: query.groupBy.filter(isDimension),
-    filters: query.filters.filter((filter) => isDimension(filter.dimension)),
-    tier: query.tier === 'auto' || fits(rollup.tiers)(query.tier) ? query.tier : 'auto',
+    measure: known(query.measure, of ?? 'measures'),
+    condition: condition && known(query.condition, 'conditions'),
+    over: condition === 'required' ? known(query.over, 'conditions') : undefined,
+    percentile: query.stat === 'percentile' ? (query.percentile ?? DEFAULT_PERCENTILE) : undefined,
   };
-  if (fitted.measure && !isMeasure(fitted.measure)) {
-    delete fitted.measure;
+  if (of && needsMeasure(query.stat)) {
+    fitted.measure ??= rollup?.[of][0];
   }
-  return fitToStat(fitted, rollup);
+  if (condition === 'required') {
+    fitted.condition ??= rollup?.conditions[0];
+  }
+  const isGiven = !rollup || !lacking(query.stat, rollup) || isComplete(fitted);
+  return isGiven ? fitted : fitToStat({ ...query, stat: 'count' }, rollup);
 }
 
-/** Chooses a measure where the statistic needs one, and counts where the rollup has none. */
-export function fitToStat(query: TidemarkQuery, rollup: Rollup | undefined): TidemarkQuery {
-  if (!needsMeasure(query.stat) || query.measure) {
-    return query;
-  }
-  const measure = rollup?.measures[0];
-  return measure ? { ...query, measure } : { ...query, stat: 'count' };
+function fits(listed: string[]): (name: string) => boolean {
+  return (name) => listed.includes(name) || hasVariable(name);
 }
 
-/** The same filter with another operator; a list of values becomes the expression that matches it, and back where it can. */
-export function withOperator(filter: Filter, op: FilterOperator): Filter {
-  if (isRegex(op) === isRegex(filter.op)) {
-    return { ...filter, op };
-  }
-  if (!isRegex(op)) {
-    return { ...filter, op, values: plainAlternatives(filter.values[0] ?? '') };
-  }
-  const pattern = filter.values.map((value) => (hasVariable(value) ? value : escapeRegex(value))).join('|');
-  return { ...filter, op, values: pattern ? [pattern] : [] };
+/** A number as it was typed. Other text stays as it is: it may hold a variable, and the backend says what is wrong. */
+export function toNumber(text: string): NumberOrVariable | undefined {
+  const trimmed = text.trim();
+  return /^-?\d+(\.\d+)?$/.test(trimmed) ? Number(trimmed) : trimmed || undefined;
 }
 
-/** Escapes what the regular expressions of Lucene or RE2 do not read as the character itself. */
-export function escapeRegex(text: string): string {
-  return text.replace(/[.?+*|{}[\]()"\\#@&<>~^$]/g, '\\$&');
+function isUnsetOr(valid: (value: number) => boolean): (value: NumberOrVariable | undefined) => boolean {
+  return (value) => value === undefined || (typeof value === 'string' ? hasVariable(value) : valid(value));
 }
 
-/** The values that an expression lists; none where it is more than a list. */
-function plainAlternatives(pattern: string): string[] {
-  if (!pattern) {
-    return [];
+export const isTop = isUnsetOr((top) => Number.isInteger(top) && top > 0);
+export const isPercentile = isUnsetOr((percentile) => percentile > 0 && percentile <= 100);
+export const isMovingAverage = isUnsetOr((points) => Number.isInteger(points) && points >= 2 && points <= 1000);
+
+/** Whether a text is a length of whole minutes, hours, days or weeks; the empty one is none. */
+export function isDuration(text: string | undefined): boolean {
+  return !text || /^[1-9]\d*[mhdw]$/.test(text) || hasVariable(text);
+}
+
+/** What the statistic is of, in words. */
+function subject(query: TidemarkQuery): string {
+  const { label, of, ofEvents, condition } = statistic(query.stat);
+  const name = query.stat === 'percentile' ? `${label} ${query.percentile ?? DEFAULT_PERCENTILE}` : label;
+  if (of && (query.measure || !ofEvents)) {
+    return `${name} of ${query.measure || '?'}`;
   }
-  const values = pattern.split('|').map((part) => (hasVariable(part) ? part : part.replace(/\\([^\w\s])/g, '$1')));
-  const lists = values.map((value) => (hasVariable(value) ? value : escapeRegex(value))).join('|') === pattern;
-  return lists ? values : [];
-}
-
-/** How a value of a dimension is shown; a field that an event lacks is the empty string. */
-export function valueLabel(value: string): string {
-  return value === '' ? '(empty)' : value;
+  if (condition === 'required') {
+    return `${name} of ${query.condition || '?'} over ${query.over || 'all events'}`;
+  }
+  return condition && query.condition ? `${name} of ${query.condition}` : name;
 }
 
 /** The query in words, for the collapsed row of the query editor. */
@@ -124,18 +118,25 @@ export function displayText(partial: TidemarkQuery): string {
   if (!query.rollup) {
     return 'No rollup chosen';
   }
-  const stat = STATS.find(({ value }) => value === query.stat)?.label ?? query.stat;
-  const parts = [needsMeasure(query.stat) ? `${stat} of ${query.measure ?? '?'}` : stat, `from ${query.rollup}`];
+  if (isAnnotations(query)) {
+    return `Marks of ${query.rollup}`;
+  }
+  const parts = [subject(query), `from ${query.rollup}`];
   if (query.groupBy.length > 0) {
     parts.push(`by ${query.groupBy.join(', ')}`);
   }
-  const filters = query.filters.filter(({ values }) => values.length > 0);
+  const filters = query.filters.filter(isEffective);
   if (filters.length > 0) {
-    const words = filters.map(({ dimension, op, values }) => `${dimension} ${op} ${values.join(', ')}`);
-    parts.push(`where ${words.join(' and ')}`);
+    parts.push(`where ${filters.map(filterText).join(' and ')}`);
   }
   if (query.top) {
-    parts.push(`top ${query.top}`);
+    parts.push(`top ${query.top}${query.other ? ' and other' : ''}`);
+  }
+  if (query.shift) {
+    parts.push(`${query.shift} before`);
+  }
+  if (query.movingAverage) {
+    parts.push(`smoothed over ${query.movingAverage} points`);
   }
   return parts.join(' ');
 }

@@ -2,10 +2,14 @@ import { type DataSourceJsonData } from '@grafana/data';
 import { type DataQuery } from '@grafana/schema';
 
 /** What is computed of the events or of a measure. */
-export type Stat = 'count' | 'rate' | 'bytes' | 'avg' | 'max' | 'min' | 'sum';
+export type Stat =
+  'count' | 'rate' | 'bytes' | 'avg' | 'max' | 'min' | 'sum' | 'ratio' | 'percentile' | 'distinct' | 'delta';
 
-/** `=` one of the values, `!=` none of them; `=~` and `!~` the same with anchored regular expressions. */
-export type FilterOperator = '=' | '!=' | '=~' | '!~';
+/**
+ * `=` one of the values, `!=` none of them; `=~` and `!~` the same with anchored regular expressions; `exists` and
+ * `!exists` take no values: an event without the dimension has the empty value.
+ */
+export type FilterOperator = '=' | '!=' | '=~' | '!~' | 'exists' | '!exists';
 
 export interface Filter {
   dimension: string;
@@ -16,26 +20,51 @@ export interface Filter {
 /** `live` reads all there is; `sealed` reads up to the tidemark. */
 export type ReadMode = 'live' | 'sealed';
 
+/** Marks on a panel's time axis: what changed a rollup's values, or will. */
+export type AnnotationKind = 'corrections' | 'redefinitions' | 'restarts' | 'unsealed';
+
+/** A number, or text while it holds a dashboard variable. */
+export type NumberOrVariable = number | string;
+
 /** One query of a panel, alert rule or Explore. The backend's model has the same names. */
 export interface TidemarkQuery extends DataQuery {
+  /** `annotations` asks for marks of the `kinds` instead of series; only `rollup` counts besides. */
+  queryType?: string;
+  kinds?: AnnotationKind[];
   rollup: string;
   stat: Stat;
-  /** Needed by avg, max, min and sum. */
+  /** A measure for avg, max, min, sum, percentile and delta; one of the rollup's `distinct` for distinct. */
   measure?: string;
+  /** For count and rate: only the events that met this condition. For ratio: the numerator. */
+  condition?: string;
+  /** For ratio: the condition that is the denominator; empty for all events. */
+  over?: string;
+  /** For percentile: above 0, up to 100. Default 95. */
+  percentile?: NumberOrVariable;
   groupBy: string[];
   filters: Filter[];
-  /** How many series to keep, the largest first. Text only while it holds a dashboard variable. */
-  top?: number | string;
+  /** How many series to keep, the largest first. */
+  top?: NumberOrVariable;
+  /** One more series of everything that is not in the top. */
+  other?: boolean;
   /** `auto`, or a tier's length such as `10s`. */
   tier: string;
   /** When absent the backend reads `sealed` for alerting, else `live`. */
   read?: ReadMode;
+  /** Shows the values of so much earlier: whole minutes, hours, days or weeks, such as `1d`. */
+  shift?: string;
+  /** Points that each value is smoothed over, 2 to 1000. */
+  movingAverage?: NumberOrVariable;
+  /** Series that had events up to so long before the range are shown too, such as `1d`. */
+  lookback?: string;
+  /** IANA name, or empty for UTC. Where absent, a request brings the dashboard's. */
+  timezone?: string;
   /** Legend, with placeholders such as {{host}}, {{stat}}, {{measure}} and {{rollup}}. */
   alias?: string;
 }
 
 /** What a dashboard variable lists. */
-export type VariableKind = 'values' | 'rollups' | 'dimensions' | 'measures';
+export type VariableKind = 'values' | 'rollups' | 'dimensions' | 'measures' | 'conditions' | 'distinct';
 
 export interface TidemarkVariableQuery extends DataQuery {
   kind: VariableKind;
@@ -43,6 +72,10 @@ export interface TidemarkVariableQuery extends DataQuery {
   dimension?: string;
   /** Only values that contain this text. */
   search?: string;
+  /** Only values that match this regular expression as a whole. */
+  regex?: string;
+  /** Only values of events that all of these keep. */
+  filters?: Filter[];
 }
 
 export type AuthMethod = 'none' | 'basic' | 'apiKey';
@@ -68,6 +101,15 @@ export interface TidemarkSecureOptions {
   tlsClientKey?: string;
 }
 
+/** The time that the windows of one tier cover. */
+export interface TierProgress {
+  tier: string;
+  /** RFC 3339; absent where the tier begins with the rollup. */
+  from?: string | null;
+  /** RFC 3339; absent where the tier reaches to the present. */
+  through?: string | null;
+}
+
 /** A rollup, as the resource `rollups` lists it. */
 export interface Rollup {
   name: string;
@@ -75,9 +117,15 @@ export interface Rollup {
   /** Length of the finest tier, such as `10s`. */
   window: string;
   tiers: string[];
+  /** How far each tier is made; a tier that is not listed has nothing yet. Empty where nothing is known of it. */
+  tierProgress: TierProgress[];
   dimensions: string[];
   measures: string[];
+  /** The measures that percentiles are kept of. */
+  percentiles: string[];
   conditions: string[];
+  /** Fields whose distinct values are counted. */
+  distinct: string[];
   /** The sets of dimensions that are kept; the empty one is the total. */
   groupings: string[][];
   definition: string;
@@ -93,6 +141,7 @@ export interface DimensionValue {
   count: number;
 }
 
+/** The values of a dimension, as the resource `values` lists them. */
 export interface DimensionValues {
   values: DimensionValue[];
   /** True where there are more values than were asked for. */

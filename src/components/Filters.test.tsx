@@ -131,6 +131,25 @@ describe('the operator', () => {
     expect(screen.getByRole('textbox', { name: 'expression of filter 1' })).toHaveValue('a\\.b|c');
   });
 
+  test('asks for no values where it takes none, and starts without them again', async () => {
+    const { changed } = setUp([byHost]);
+    await choose('operator of filter 1', /^exists/);
+    expect(changed()).toEqual([{ dimension: 'host', op: 'exists', values: [] }]);
+    expect(screen.queryByRole('combobox', { name: 'values of filter 1' })).not.toBeInTheDocument();
+    await choose('operator of filter 1', /^!=/);
+    expect(changed()).toEqual([{ dimension: 'host', op: '!=', values: [] }]);
+    expect(screen.getByRole('combobox', { name: 'values of filter 1' })).toBeInTheDocument();
+  });
+
+  test('is called by its name for several values where there are some', () => {
+    setUp([
+      { ...byHost, values: ['a', 'b'] },
+      { ...byHost, op: '!=', values: ['a', 'b'] },
+    ]);
+    expect(screen.getByRole('combobox', { name: 'operator of filter 1' })).toHaveValue('one of');
+    expect(screen.getByRole('combobox', { name: 'operator of filter 2' })).toHaveValue('not one of');
+  });
+
   test('an expression takes effect on Enter', async () => {
     const { changed } = setUp([{ dimension: 'host', op: '!~', values: [] }]);
     await userEvent.type(screen.getByRole('textbox', { name: 'expression of filter 1' }), 'web-.*{Enter}');

@@ -2,11 +2,12 @@ import { type TimeRange } from '@grafana/data';
 import { Button, Combobox, Stack } from '@grafana/ui';
 import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
+import { isRegex, operatorOptions, takesValues, valueLabel, withOperator } from '../filter';
 import { useDimensionValues, variableOptions } from '../hooks/useDimensionValues';
-import { isRegex, OPERATORS, valueLabel, withOperator } from '../query';
 import { type Filter } from '../types';
 import { Clause, HiddenLabel } from './Clause';
 import { CommitInput } from './CommitInput';
+import { toOptions } from './options';
 import { PillsField } from './PillsField';
 
 interface Props {
@@ -51,9 +52,8 @@ interface FilterRowProps extends Omit<Props, 'filters' | 'onChange'> {
   onRemove: () => void;
 }
 
-function FilterRow({ datasource, rollup, dimensions, range, index, filter, onChange, onRemove }: FilterRowProps) {
+function FilterRow({ dimensions, index, filter, onChange, onRemove, ...context }: FilterRowProps) {
   const id = useId();
-  const loadValues = useDimensionValues(datasource, rollup, filter.dimension, range);
   const number = index + 1;
   return (
     <Stack wrap="wrap" gap={0.5} alignItems="center">
@@ -68,7 +68,7 @@ function FilterRow({ datasource, rollup, dimensions, range, index, filter, onCha
           id={`${id}dimension`}
           aria-labelledby={`${id}dimension-label`}
           placeholder="Choose a dimension"
-          options={[...dimensions.map((value) => ({ value, label: value })), ...variableOptions(datasource)]}
+          options={[...toOptions(dimensions), ...variableOptions(context.datasource)]}
           value={filter.dimension || null}
           onChange={({ value }) => onChange({ dimension: value, op: filter.op, values: [] })}
           width="auto"
@@ -81,11 +81,37 @@ function FilterRow({ datasource, rollup, dimensions, range, index, filter, onCha
       <Combobox
         id={`${id}op`}
         aria-labelledby={`${id}op-label`}
-        options={OPERATORS}
+        options={operatorOptions(filter)}
         value={filter.op}
         onChange={({ value }) => onChange(withOperator(filter, value))}
-        width={9}
+        width={14}
       />
+      {takesValues(filter.op) && (
+        <FilterValues id={id} number={number} filter={filter} onChange={onChange} {...context} />
+      )}
+      <Button
+        variant="secondary"
+        fill="text"
+        icon="times"
+        tooltip="Remove this filter"
+        aria-label={`Remove filter ${number}`}
+        onClick={onRemove}
+      />
+    </Stack>
+  );
+}
+
+interface FilterValuesProps extends Pick<FilterRowProps, 'datasource' | 'rollup' | 'range' | 'filter' | 'onChange'> {
+  /** What the ids of the row begin with. */
+  id: string;
+  number: number;
+}
+
+/** What an operator compares with: values to choose, or an expression to type. */
+function FilterValues({ id, number, datasource, rollup, range, filter, onChange }: FilterValuesProps) {
+  const loadValues = useDimensionValues(datasource, rollup, filter.dimension, range);
+  return (
+    <>
       <HiddenLabel id={`${id}values-label`} htmlFor={isRegex(filter.op) ? `${id}values` : undefined}>
         {isRegex(filter.op) ? `expression of filter ${number}` : `values of filter ${number}`}
       </HiddenLabel>
@@ -111,14 +137,6 @@ function FilterRow({ datasource, rollup, dimensions, range, index, filter, onCha
           maxWidth={64}
         />
       )}
-      <Button
-        variant="secondary"
-        fill="text"
-        icon="times"
-        tooltip="Remove this filter"
-        aria-label={`Remove filter ${number}`}
-        onClick={onRemove}
-      />
-    </Stack>
+    </>
   );
 }

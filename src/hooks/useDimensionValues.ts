@@ -2,7 +2,7 @@ import { type TimeRange } from '@grafana/data';
 import { type ComboboxOption } from '@grafana/ui';
 import { useCallback } from 'react';
 import { type TidemarkDataSource } from '../datasource';
-import { valueLabel } from '../query';
+import { valueLabel } from '../filter';
 
 const COUNT = new Intl.NumberFormat('en', { notation: 'compact' });
 

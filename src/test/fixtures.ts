@@ -8,9 +8,12 @@ export const logWrites: Rollup = {
   stream: 'app-logs',
   window: '10s',
   tiers: ['10s', '1m'],
+  tierProgress: [],
   dimensions: ['host', 'path'],
-  measures: ['offset'],
-  conditions: ['errors'],
+  measures: ['offset', 'took'],
+  percentiles: ['took'],
+  conditions: ['errors', 'slow'],
+  distinct: ['users'],
   groupings: [['host', 'path'], ['path'], []],
   definition: 'ab12',
   tidemark: '2026-01-01T00:00:00Z',
@@ -21,9 +24,12 @@ export const requests: Rollup = {
   stream: 'nginx',
   window: '10s',
   tiers: ['10s'],
+  tierProgress: [],
   dimensions: ['host', 'status'],
   measures: [],
+  percentiles: [],
   conditions: [],
+  distinct: [],
   groupings: [['host', 'status'], []],
   definition: 'cd34',
   tidemark: null,
@@ -82,16 +88,22 @@ interface FakeResources {
   rollups?: Rollup[] | Error;
   values?: DimensionValues | Error;
   variables?: Record<string, FakeVariable>;
+  /** Answers of other resources, by their path, to the parameters that they are asked with. */
+  others?: Record<string, (params: Record<string, unknown>) => unknown>;
 }
 
 /** A data source whose backend answers with what is given. */
-export function fakeDataSource({ rollups = [logWrites, requests], values, variables }: FakeResources = {}) {
+export function fakeDataSource({ rollups = [logWrites, requests], values, variables, others }: FakeResources = {}) {
   const settings = { id: 1, uid: 'tm', type: 'tidemark-rollups-datasource', name: 'Tidemark', jsonData: {} };
   const datasource = new TidemarkDataSource(
     settings as DataSourceInstanceSettings<TidemarkOptions>,
     fakeTemplateSrv(variables)
   );
-  const getResource = jest.spyOn(datasource, 'getResource').mockImplementation((path) => {
+  const getResource = jest.spyOn(datasource, 'getResource').mockImplementation((path, params) => {
+    const other = others?.[path];
+    if (other) {
+      return Promise.resolve(other(params as Record<string, unknown>));
+    }
     const answer = path === 'rollups' ? rollups : (values ?? { values: [], truncated: false });
     if (answer instanceof Error) {
       return Promise.reject(answer);

@@ -1,0 +1,71 @@
+import { screen } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { choices, choose, open } from '../test/choose';
+import { showEditor } from '../test/editor';
+import { logWrites } from '../test/fixtures';
+
+describe('an earlier time', () => {
+  const field = 'compare with an earlier time';
+
+  test('is a day or a week before, or none', async () => {
+    const { changed } = await showEditor();
+    await choose(field, /^a week before/);
+    expect(changed()).toMatchObject({ shift: '1w' });
+    await choose(field, /^none/);
+    expect(changed()?.shift).toBeUndefined();
+  });
+
+  test('can be typed', async () => {
+    const { changed } = await showEditor();
+    await userEvent.type(screen.getByRole('combobox', { name: field }), '90m{Enter}');
+    expect(changed()).toMatchObject({ shift: '90m' });
+    expect(screen.getByRole('combobox', { name: field })).toHaveValue('90m');
+  });
+});
+
+describe('smoothing', () => {
+  const field = 'smooth over points';
+
+  test('is over so many points', async () => {
+    const { changed } = await showEditor();
+    await userEvent.type(screen.getByRole('textbox', { name: field }), '5{Enter}');
+    expect(changed()).toMatchObject({ movingAverage: 5 });
+  });
+
+  test.each([
+    [1, true],
+    [1001, true],
+    [2, false],
+    [0, false],
+    ['$k', false],
+  ])('over %p is marked as wrong: %p', async (movingAverage, wrong) => {
+    await showEditor({ movingAverage });
+    const input = screen.getByRole('textbox', { name: field });
+    expect(input.getAttribute('aria-invalid') === 'true').toBe(wrong);
+  });
+});
+
+describe('the tier', () => {
+  test('is one of the rollup', async () => {
+    const { changed } = await showEditor();
+    await choose('tier length', '1m');
+    expect(changed()).toMatchObject({ tier: '1m' });
+  });
+
+  test('is offered with the time that it covers', async () => {
+    const tierProgress = [
+      { tier: '10s', from: '2026-01-30T12:00:00Z' },
+      { tier: '1m', from: null, through: '2026-02-01T06:00:00Z' },
+    ];
+    const rollup = { ...logWrites, tiers: ['10s', '1m', '1h'], tierProgress };
+    await showEditor({}, { rollups: [rollup] });
+    await open('tier length');
+    await screen.findByRole('option', { name: 'Auto' });
+    expect(choices()).toEqual([
+      'Auto',
+      expect.stringMatching(/^10sfrom 2026-01-\d\d \d\d:00 to the present$/),
+      expect.stringMatching(/^1mfrom the beginning to 2026-0\d-\d\d \d\d:00$/),
+      '1hNothing yet',
+    ]);
+  });
+});
