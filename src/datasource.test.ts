@@ -1,6 +1,7 @@
 import { CoreApp, dateTime, type DataQueryRequest } from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
 import { EMPTY, firstValueFrom } from 'rxjs';
+import { type TidemarkDataSource } from './datasource';
 import { fakeDataSource, logWrites, query, requests } from './test/fixtures';
 import { type TidemarkQuery, type TidemarkVariableQuery } from './types';
 import { TidemarkVariableSupport } from './variables';
@@ -120,6 +121,7 @@ describe('a dashboard variable', () => {
         { text: 'took', value: 'took' },
       ],
     ],
+    ['its distinct fields', { kind: 'distinct', rollup: 'log_writes' }, [{ text: 'users', value: 'users' }]],
     ['nothing of an unknown rollup', { kind: 'measures', rollup: 'gone' }, []],
   ])('lists %s', async (_, variableQuery, expected) => {
     const { datasource } = fakeDataSource({ values, variables: { r: { value: 'log_writes' } } });
@@ -144,6 +146,56 @@ describe('a dashboard variable', () => {
       expect.objectContaining({ search: 'ho', limit: 1000, from: 1000, to: 2000 }),
       expect.anything()
     );
+  });
+
+  describe('that searches while somebody types', () => {
+    const support = (datasource: TidemarkDataSource) => new TidemarkVariableSupport(datasource);
+
+    test.each([
+      ['what is typed', { __searchFilter: { value: 'web-7', text: 'Search' } }, 'web-7'],
+      ['everything before', {}, ''],
+    ])('asks for %s', async (_, scopedVars, expected) => {
+      const { datasource, getResource } = fakeDataSource({ values });
+      const target = {
+        refId: 'V',
+        ...support(datasource).getDefaultQuery(),
+        kind: 'values' as const,
+        rollup: 'log_writes',
+        dimension: 'host',
+      };
+      const request = { targets: [target], range, scopedVars } as unknown as DataQueryRequest<TidemarkVariableQuery>;
+      await firstValueFrom(support(datasource).query(request));
+      expect(getResource.mock.lastCall?.[1]).toMatchObject({ search: expected });
+    });
+  });
+
+  test('finds names by what is typed', async () => {
+    const { datasource } = fakeDataSource();
+    const scopedVars = { __searchFilter: { value: 'req', text: 'Search' } };
+    const found = await datasource.metricFindQuery({ refId: 'V', kind: 'rollups' }, { scopedVars });
+    expect(found.map(({ value }) => value)).toEqual(['requests']);
+  });
+
+  test.each<[string, Partial<TidemarkVariableQuery>, Record<string, unknown>]>([
+    ['an expression, with the values of variables escaped', { regex: '$pre.*' }, { regex: 'w\\.b.*' }],
+    [
+      'what other variables are set to',
+      { filters: [{ dimension: 'path', op: '=', values: ['$paths'] }] },
+      { filters: '[{"dimension":"path","op":"=","values":["/a","/b"]}]' },
+    ],
+  ])('is narrowed by %s', async (_, narrowed, expected) => {
+    const variables = { pre: { value: 'w.b' }, paths: { value: ['/a', '/b'] } };
+    const { datasource, getResource } = fakeDataSource({ values, variables });
+    await datasource.metricFindQuery({ refId: 'V', kind: 'values', rollup: 'r', dimension: 'host', ...narrowed });
+    expect(getResource.mock.lastCall?.[1]).toMatchObject(expected);
+  });
+
+  test('is not narrowed by a variable that stands for All', async () => {
+    const variables = { every: { value: ['/a', '/b'], text: 'All' } };
+    const { datasource, getResource } = fakeDataSource({ values, variables });
+    const filters = [{ dimension: 'path', op: '=' as const, values: ['$every'] }];
+    await datasource.metricFindQuery({ refId: 'V', kind: 'values', rollup: 'r', dimension: 'host', filters });
+    expect(getResource.mock.lastCall?.[1]).not.toHaveProperty('filters');
   });
 
   test('fails with the reason when the values cannot be loaded', async () => {

@@ -12,11 +12,13 @@ import {
 import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
 import { type Observable } from 'rxjs';
 import { valueLabel } from './filter';
-import { interpolateQuery } from './interpolate';
+import { interpolateFilters, interpolateQuery } from './interpolate';
 import { DEFAULT_QUERY, displayText, isComplete } from './query';
+import { Variables } from './template';
 import { zoneName } from './timezone';
 import {
   type DimensionValues,
+  type Filter,
   type Rollup,
   type TidemarkOptions,
   type TidemarkQuery,
@@ -26,8 +28,11 @@ import { TidemarkVariableSupport } from './variables';
 
 /** How many values a menu offers; typing narrows them. */
 const MENU_LIMIT = 100;
-/** How many values a dashboard variable lists. */
+/** How many values a dashboard variable lists; typing into its menu finds the others. */
 const VARIABLE_LIMIT = 1000;
+
+/** Grafana sets the variable while somebody types into a variable's menu, and leaves the reference as it is otherwise. */
+const NOTHING_TYPED: ScopedVars = { __searchFilter: { text: '', value: '' } };
 
 type Lists = Pick<Rollup, 'percentiles' | 'distinct' | 'tierProgress'>;
 /** A rollup as the backend describes it, which may leave out what the rollup has nothing of. */
@@ -37,6 +42,8 @@ export interface ValuesRequest {
   rollup: string;
   dimension: string;
   search?: string;
+  regex?: string;
+  filters?: Filter[];
   range?: TimeRange;
   scopedVars?: ScopedVars;
   limit?: number;
@@ -82,11 +89,13 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
       return this.findValues(query, options);
     }
     const rollups = await this.getRollups();
-    if (query.kind === 'rollups') {
-      return toFindValues(rollups.map(({ name }) => name));
-    }
     const name = this.interpolate(query.rollup ?? '', options?.scopedVars);
-    return toFindValues(rollups.find((rollup) => rollup.name === name)?.[query.kind] ?? []);
+    const names =
+      query.kind === 'rollups'
+        ? rollups.map((rollup) => rollup.name)
+        : (rollups.find((rollup) => rollup.name === name)?.[query.kind] ?? []);
+    const typed = this.interpolate('$__searchFilter', { ...NOTHING_TYPED, ...options?.scopedVars });
+    return toFindValues(names.filter((listed) => listed.includes(typed)));
   }
 
   /** Every rollup under the index prefix, sorted by name. */
@@ -99,13 +108,18 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
 
   /** The values of a dimension in a time range, the ones with the most events first. */
   async getValues({ range = getDefaultTimeRange(), scopedVars, ...request }: ValuesRequest): Promise<DimensionValues> {
+    const variables = new Variables(this.templateSrv, scopedVars);
+    const regex = variables.pattern(request.regex ?? '');
+    const filters = interpolateFilters(request.filters ?? [], variables);
     const params = {
-      rollup: this.interpolate(request.rollup, scopedVars),
-      dimension: this.interpolate(request.dimension, scopedVars),
-      search: this.interpolate(request.search ?? '', scopedVars),
+      rollup: variables.replace(request.rollup),
+      dimension: variables.replace(request.dimension),
+      search: variables.replace(request.search ?? ''),
       limit: request.limit ?? MENU_LIMIT,
       from: range.from.valueOf(),
       to: range.to.valueOf(),
+      ...(regex && { regex }),
+      ...(filters.length > 0 && { filters: JSON.stringify(filters) }),
     };
     return this.getResource<DimensionValues>('values', params, { showErrorAlert: false });
   }
@@ -123,12 +137,22 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
     query: TidemarkVariableQuery,
     options?: LegacyMetricFindQueryOptions
   ): Promise<MetricFindValue[]> {
-    const { rollup, dimension, search } = query;
+    const { rollup, dimension, search, regex, filters } = query;
     if (!rollup || !dimension) {
       return [];
     }
-    const { range, scopedVars } = options ?? {};
-    const { values } = await this.getValues({ rollup, dimension, search, range, scopedVars, limit: VARIABLE_LIMIT });
+    const { range } = options ?? {};
+    const scopedVars = { ...NOTHING_TYPED, ...options?.scopedVars };
+    const { values } = await this.getValues({
+      rollup,
+      dimension,
+      search,
+      regex,
+      filters,
+      range,
+      scopedVars,
+      limit: VARIABLE_LIMIT,
+    });
     return toFindValues(values.map(({ value }) => value));
   }
 }

@@ -21,6 +21,6 @@ export class TidemarkVariableSupport extends CustomVariableSupport<TidemarkDataS
   }
 
   override getDefaultQuery(): Partial<TidemarkVariableQuery> {
-    return { kind: 'values' };
+    return { kind: 'values', search: '$__searchFilter' };
   }
 }

@@ -31,6 +31,20 @@ test('lists the values of a dimension of a rollup', async () => {
   expect(onRunQuery).toHaveBeenCalled();
 });
 
+test('narrows the values by an expression and by filters', async () => {
+  const { changed } = await setUp({ rollup: 'log_writes', dimension: 'host' }, { variables: { p: { value: '/a' } } });
+  await userEvent.type(screen.getByRole('textbox', { name: /^Matching/ }), 'web-.*{Enter}');
+  await userEvent.click(screen.getByRole('button', { name: 'Add a filter' }));
+  await choose('where dimension of filter 1', 'path');
+  await choose('values of filter 1', /\$p/);
+  expect(changed()).toMatchObject({
+    regex: 'web-.*',
+    filters: [{ dimension: 'path', op: '=', values: ['$p'] }],
+  });
+  await userEvent.click(screen.getByRole('button', { name: 'Remove filter 1' }));
+  expect(changed()?.filters).toBeUndefined();
+});
+
 test('offers the dimensions of the rollup that a variable stands for', async () => {
   await setUp({ rollup: '$r' }, { variables: { r: { value: 'requests' } } });
   await open(/^Dimension/);

@@ -1,12 +1,14 @@
 import { type QueryEditorProps } from '@grafana/data';
-import { Combobox, Field, Stack } from '@grafana/ui';
-import { useId } from 'react';
+import { Combobox, type ComboboxOption, Field, Stack } from '@grafana/ui';
+import { type ReactElement, useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
-import { variableOptions } from '../hooks/useDimensionValues';
 import { useChange } from '../hooks/useChange';
+import { variableOptions } from '../hooks/useDimensionValues';
 import { useRollups } from '../hooks/useRollups';
 import { type TidemarkOptions, type TidemarkQuery, type TidemarkVariableQuery, type VariableKind } from '../types';
 import { CommitInput } from './CommitInput';
+import { Filters } from './Filters';
+import { toOptions } from './options';
 import { RollupsMessage } from './RollupsMessage';
 
 type Props = QueryEditorProps<TidemarkDataSource, TidemarkQuery, TidemarkOptions, TidemarkVariableQuery>;
@@ -15,14 +17,13 @@ const KINDS: Array<{ value: VariableKind; label: string; description: string }> 
   { value: 'values', label: 'Values of a dimension', description: 'Such as every host' },
   { value: 'dimensions', label: 'Dimensions of a rollup', description: 'To choose what to group by' },
   { value: 'measures', label: 'Measures of a rollup', description: 'To choose what to aggregate' },
+  { value: 'conditions', label: 'Conditions of a rollup', description: 'To choose which events to count' },
+  { value: 'distinct', label: 'Distinct fields of a rollup', description: 'To choose whose values to count' },
   { value: 'rollups', label: 'Rollups', description: 'To choose what to read' },
 ];
 
-const toOptions = (names: string[]) => names.map((value) => ({ value, label: value }));
-
 /** What a dashboard variable lists. */
-export function VariableQueryEditor({ datasource, query: stored, onChange, onRunQuery }: Props) {
-  const id = useId();
+export function VariableQueryEditor({ datasource, query: stored, range, onChange, onRunQuery }: Props) {
   const state = useRollups(datasource);
   const query: TidemarkVariableQuery = { ...stored, kind: stored.kind ?? 'values' };
   const variables = variableOptions(datasource);
@@ -37,60 +38,105 @@ export function VariableQueryEditor({ datasource, query: stored, onChange, onRun
 
   return (
     <Stack direction="column" gap={0}>
-      <Field label="List" description="What the variable offers." htmlFor={`${id}kind`}>
-        <Combobox
-          id={`${id}kind`}
-          options={KINDS}
-          value={query.kind}
-          onChange={({ value }) => update({ kind: value })}
-          width={40}
-        />
-      </Field>
+      <Menu
+        label="List"
+        description="What the variable offers."
+        options={KINDS}
+        value={query.kind}
+        onChange={(kind) => update({ kind })}
+      />
       {query.kind !== 'rollups' && (
-        <Field label="Rollup" description="The rollup to look in." htmlFor={`${id}rollup`}>
-          <Combobox
-            id={`${id}rollup`}
-            placeholder={state.loading ? 'Loading…' : 'Choose a rollup'}
-            options={[...toOptions(state.rollups.map(({ name }) => name)), ...variables]}
-            value={query.rollup ?? null}
-            onChange={({ value }) => update({ rollup: value })}
-            width={40}
-          />
-        </Field>
+        <Menu
+          label="Rollup"
+          description="The rollup to look in."
+          placeholder={state.loading ? 'Loading…' : 'Choose a rollup'}
+          options={[...toOptions(state.rollups.map(({ name }) => name)), ...variables]}
+          value={query.rollup}
+          onChange={(rollup) => update({ rollup })}
+        />
       )}
       {query.kind === 'values' && (
         <>
-          <Field
+          <Menu
             label="Dimension"
             description="Its values in the dashboard's time range are listed, the most frequent first."
-            htmlFor={`${id}dimension`}
-          >
-            <Combobox
-              id={`${id}dimension`}
-              placeholder="Choose a dimension"
-              options={[...toOptions(dimensions), ...variables]}
-              value={query.dimension ?? null}
-              onChange={({ value }) => update({ dimension: value })}
-              width={40}
-            />
-          </Field>
-          <Field
+            placeholder="Choose a dimension"
+            options={[...toOptions(dimensions), ...variables]}
+            value={query.dimension}
+            onChange={(dimension) => update({ dimension })}
+          />
+          <TextField
             label="Containing"
-            description="Only values that contain this text. Empty: every value."
-            htmlFor={`${id}search`}
+            description="Only values that contain this text. $__searchFilter stands for what is typed into the variable's menu, which finds the values beyond the 1,000 most frequent. Empty: every value."
+            placeholder="any text"
+            value={query.search}
+            onCommit={(search) => update({ search })}
+          />
+          <TextField
+            label="Matching"
+            description="Only values that match this regular expression as a whole. Empty: every value."
+            placeholder="web-[0-9]+"
+            value={query.regex}
+            onCommit={(regex) => update({ regex })}
+          />
+          <Field
+            label="Of events"
+            description="Only the values of events that the filters keep; other variables work in them."
           >
-            <CommitInput
-              id={`${id}search`}
-              value={query.search ?? ''}
-              placeholder="any text"
-              minWidth={40}
-              maxWidth={80}
-              onCommit={(search) => update({ search: search || undefined })}
+            <Filters
+              datasource={datasource}
+              rollup={query.rollup ?? ''}
+              dimensions={dimensions}
+              filters={query.filters ?? []}
+              range={range}
+              onChange={(filters) => update({ filters: filters.length > 0 ? filters : undefined })}
             />
           </Field>
         </>
       )}
       <RollupsMessage state={state} rollup={query.kind === 'rollups' ? '' : rollupName} />
     </Stack>
+  );
+}
+
+interface MenuProps<T extends string> {
+  label: string;
+  description: string;
+  placeholder?: string;
+  options: Array<ComboboxOption<T>>;
+  value?: T;
+  onChange: (value: T) => void;
+}
+
+function Menu<T extends string>({ label, description, value, onChange, ...props }: MenuProps<T>): ReactElement {
+  const id = useId();
+  return (
+    <Field label={label} description={description} htmlFor={id}>
+      <Combobox {...props} id={id} value={value ?? null} onChange={(option) => onChange(option.value)} width={40} />
+    </Field>
+  );
+}
+
+interface TextFieldProps {
+  label: string;
+  description: string;
+  placeholder: string;
+  value?: string;
+  onCommit: (value: string | undefined) => void;
+}
+
+function TextField({ label, description, placeholder, value = '', onCommit }: TextFieldProps): ReactElement {
+  const id = useId();
+  return (
+    <Field label={label} description={description} htmlFor={id}>
+      <CommitInput
+        id={id}
+        value={value}
+        placeholder={placeholder}
+        minWidth={40}
+        maxWidth={80}
+        onCommit={(text) => onCommit(text || undefined)}
+      />
+    </Field>
   );
 }
