@@ -65,6 +65,24 @@ describe('the time zone of a request', () => {
   });
 });
 
+describe('ad hoc filters of the dashboard', () => {
+  const adHoc = [{ key: 'path', operator: '=|', value: '/a', values: ['/a', '/b'] }];
+
+  test('are added to those of the query', () => {
+    const own = { dimension: 'host', op: '=' as const, values: ['a'] };
+    const { datasource } = fakeDataSource();
+    expect(datasource.applyTemplateVariables({ ...query, filters: [own] }, {}, adHoc).filters).toEqual([
+      own,
+      { dimension: 'path', op: '=', values: ['/a', '/b'] },
+    ]);
+  });
+
+  test('do not touch annotations', () => {
+    const annotation = { ...query, queryType: 'annotations' };
+    expect(fakeDataSource().datasource.applyTemplateVariables(annotation, {}, adHoc).filters).toEqual([]);
+  });
+});
+
 test('a rollup without percentiles, distinct values or tiers has none, whether or not the backend says so', async () => {
   const { percentiles, distinct, tierProgress, ...older } = requests;
   const { datasource } = fakeDataSource({ others: { rollups: () => ({ rollups: [{ ...older, distinct: null }] }) } });

@@ -1,8 +1,11 @@
 import {
   CoreApp,
   getDefaultTimeRange,
+  type AdHocVariableFilter,
   type DataQueryRequest,
   type DataQueryResponse,
+  type DataSourceGetTagKeysOptions,
+  type DataSourceGetTagValuesOptions,
   type DataSourceInstanceSettings,
   type LegacyMetricFindQueryOptions,
   type MetricFindValue,
@@ -11,9 +14,11 @@ import {
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
 import { type Observable } from 'rxjs';
+import { toFilters } from './adHoc';
 import { valueLabel } from './filter';
 import { interpolateFilters, interpolateQuery } from './interpolate';
-import { DEFAULT_QUERY, displayText, isComplete } from './query';
+import { DEFAULT_QUERY, displayText, isAnnotations, isComplete } from './query';
+import { getTagKeys, getTagValues } from './tags';
 import { Variables } from './template';
 import { zoneName } from './timezone';
 import {
@@ -77,8 +82,21 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
     return super.query({ ...request, targets });
   }
 
-  override applyTemplateVariables(query: TidemarkQuery, scopedVars: ScopedVars): TidemarkQuery {
-    return interpolateQuery(query, this.templateSrv, scopedVars);
+  override applyTemplateVariables(
+    query: TidemarkQuery,
+    scopedVars: ScopedVars,
+    adHoc: AdHocVariableFilter[] = []
+  ): TidemarkQuery {
+    const replaced = interpolateQuery(query, this.templateSrv, scopedVars);
+    return isAnnotations(replaced) ? replaced : { ...replaced, filters: [...replaced.filters, ...toFilters(adHoc)] };
+  }
+
+  override getTagKeys(options?: DataSourceGetTagKeysOptions<TidemarkQuery>): Promise<MetricFindValue[]> {
+    return getTagKeys(this, options);
+  }
+
+  override getTagValues(options: DataSourceGetTagValuesOptions<TidemarkQuery>): Promise<MetricFindValue[]> {
+    return getTagValues(this, options);
   }
 
   override async metricFindQuery(
