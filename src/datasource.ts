@@ -15,6 +15,7 @@ import {
 import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
 import { type Observable } from 'rxjs';
 import { toFilters } from './adHoc';
+import { annotationSupport } from './annotations';
 import { valueLabel } from './filter';
 import { interpolateFilters, interpolateQuery } from './interpolate';
 import { DEFAULT_QUERY, displayText, isAnnotations, isComplete } from './query';
@@ -55,6 +56,8 @@ export interface ValuesRequest {
 }
 
 export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, TidemarkOptions> {
+  override annotations = annotationSupport;
+
   constructor(
     settings: DataSourceInstanceSettings<TidemarkOptions>,
     private readonly templateSrv: TemplateSrv = getTemplateSrv()
