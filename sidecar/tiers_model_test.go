@@ -549,15 +549,14 @@ func (w *tiersWorld) progress() rollup.TiersSpec {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, hit := range response.Hits.Hits {
-		var p rollup.TiersProgress
-		if err := json.Unmarshal(hit.Source, &p); err != nil {
-			w.t.Fatal(err)
-		}
-		return p.Spec
+	if len(response.Hits.Hits) != 1 {
+		w.t.Fatalf("there are %d documents with the progress of tiers", len(response.Hits.Hits))
 	}
-	w.t.Fatal("there is no progress of tiers")
-	return rollup.TiersSpec{}
+	var p rollup.TiersProgress
+	if err := json.Unmarshal(response.Hits.Hits[0].Source, &p); err != nil {
+		w.t.Fatal(err)
+	}
+	return p.Spec
 }
 
 func (w *tiersWorld) compare(round int) {

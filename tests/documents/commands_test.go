@@ -106,7 +106,7 @@ func TestEveryCommandAndFlagIsDocumented(t *testing.T) {
 		case strings.HasPrefix(names[0], "--"):
 			of := spans(row[1])
 			if row[1] == "all" {
-				of = []string{"tidemark", "tidemark run", "tidemark demo", "tidemark collect", "tidemark validate", "tidemark setup", "tidemark replay", "tidemark verify", "tidemark bench", "tidemark version"}
+				of = []string{"tidemark", "tidemark run", "tidemark demo", "tidemark collect", "tidemark validate", "tidemark setup", "tidemark replay", "tidemark verify", "tidemark downsample", "tidemark bench", "tidemark version"}
 			}
 			for _, command := range of {
 				for _, name := range names {
