@@ -130,6 +130,9 @@ func (c *Client) Search(ctx context.Context, req SearchRequest) (*SearchResponse
 	return &response, nil
 }
 
+// searchesAtOnce is how many searches of one request Elasticsearch works on at a time: a panel of many series is to leave room for others.
+const searchesAtOnce = 8
+
 // MultiSearch carries out several searches in one request and gives their answers in the same order. A search that failed has its error in its response.
 func (c *Client) MultiSearch(ctx context.Context, reqs []SearchRequest) ([]SearchResponse, error) {
 	if len(reqs) == 0 {
@@ -144,7 +147,8 @@ func (c *Client) MultiSearch(ctx context.Context, reqs []SearchRequest) ([]Searc
 	var answer struct {
 		Responses []searchAnswer `json:"responses"`
 	}
-	request := esapi.MsearchRequest{Body: &body, Header: http.Header{"Content-Type": {"application/x-ndjson"}}}
+	most := min(searchesAtOnce, len(reqs))
+	request := esapi.MsearchRequest{Body: &body, MaxConcurrentSearches: &most, Header: http.Header{"Content-Type": {"application/x-ndjson"}}}
 	if err := c.do(ctx, request, &answer); err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}

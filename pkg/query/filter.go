@@ -10,14 +10,17 @@ const (
 	OpNoneOf    = "!="
 	OpMatches   = "=~"
 	OpMatchesNo = "!~"
+	OpExists    = "exists"
+	OpExistsNo  = "!exists"
 )
 
 // Filter restricts a query to the events whose dimension has, or has not, one of the values. An event without the dimension has the value "".
 type Filter struct {
 	Dimension string `json:"dimension"`
-	// Op is "=" (one of the values), "!=" (none of them), "=~" (matches one of the regular expressions as a whole) or "!~" (matches none of them).
+	// Op is "=" (one of the values), "!=" (none of them), "=~" (matches one of the regular expressions as a whole), "!~" (matches none of them), "exists" (is
+	// not "") or "!exists" (is "").
 	Op string `json:"op"`
-	// Values are at most 1,000; regular expressions at most 20, in Go's syntax.
+	// Values are at most 1,000; regular expressions at most 20, in Go's syntax; none with "exists" and "!exists".
 	Values []string `json:"values"`
 }
 
@@ -30,8 +33,9 @@ func (f *Filter) check() error {
 	case OpOneOf, OpNoneOf:
 	case OpMatches, OpMatchesNo:
 		limit = maxPatterns
+	case OpExists, OpExistsNo:
 	default:
-		return Invalid("unknown operator %s in the filter on %s: =, !=, =~ and !~ are allowed", quote(f.Op), quote(f.Dimension))
+		return Invalid("unknown operator %s in the filter on %s: =, !=, =~, !~, exists and !exists are allowed", quote(f.Op), quote(f.Dimension))
 	}
 	if len(f.Values) > limit {
 		return Invalid("the filter on %s has %d values: at most %d are allowed with %s", quote(f.Dimension), len(f.Values), limit, f.Op)
@@ -48,9 +52,17 @@ func (f *Filter) check() error {
 
 func (f *Filter) patterns() bool { return f.Op == OpMatches || f.Op == OpMatchesNo }
 
+func (f *Filter) presence() bool { return f.Op == OpExists || f.Op == OpExistsNo }
+
+// negated reports whether documents that meet the clause are left out.
+func (f *Filter) negated() bool { return f.Op == OpNoneOf || f.Op == OpMatchesNo || f.Op == OpExists }
+
 // clause is the query that the filter's values match, without the negation.
 func (f *Filter) clause() (object, error) {
 	field := rollup.DimensionField(f.Dimension)
+	if f.presence() {
+		return term(field, ""), nil // which is how documents have a dimension that the event lacks
+	}
 	if !f.patterns() {
 		values := make([]string, len(f.Values))
 		for i, v := range f.Values {

@@ -1,8 +1,11 @@
 package query
 
 import (
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
@@ -23,82 +26,83 @@ type Input struct {
 	Rollup *rollup.CatalogEntry
 	// Prefix is the index prefix.
 	Prefix string
-	// Limits bound the answer; the zero value stands for DefaultLimits.
+	// Limits bound the answer; what is zero stands for DefaultLimits.
 	Limits Limits
 }
-
-// Limits bound what one query may cost.
-type Limits struct {
-	// Buckets is how many points a series has at most.
-	Buckets int64
-	// Series is how many series an answer has at most; the largest are kept.
-	Series int
-	// Points is how many points an answer has at most, over all series.
-	Points int64
-	// Keys is how many combinations of dimension values are ranked; more are an error, since an exact answer would cost too much.
-	Keys int
-	// PageKeys is how many of them one search returns.
-	PageKeys int
-	// RequestBuckets is how many buckets one search may return: below Elasticsearch's search.max_buckets, 65,536.
-	RequestBuckets int64
-}
-
-// DefaultLimits suit Elasticsearch's default settings and a browser.
-func DefaultLimits() Limits {
-	return Limits{Buckets: 11_000, Series: 1000, Points: 1_000_000, Keys: 100_000, PageKeys: 10_000, RequestBuckets: 60_000}
-}
-
-// What one search names at most: beyond, a pattern stands for all indices of the tier.
-const (
-	maxIndices    = 60
-	maxIndexBytes = 3000
-)
 
 // plan is a query that was checked against its rollup, with everything about it decided but the series.
 type plan struct {
 	Query
 	statistic statistic
+	traits    traits
 	entry     *rollup.CatalogEntry
+	prefix    string
 	limits    Limits
-	tier      rollup.Tier
-	grouping  rollup.Grouping
-	// Buckets of the length bucket (ms) cover [start, end); there are none where nothing is sealed yet.
-	start, end, bucket int64
-	to                 int64
-	tidemark           int64
-	sealed             bool // there is a tidemark
-	indices            []string
-	must, mustNot      []object
+	// from and to are the range that is asked for, shift is how much earlier the documents are, zone whose days are meant.
+	from, to int64
+	shift    duration
+	lookback duration
+	zone     zone
+	forced   rollup.Tier // the tier that the query names; 0 for none
+	// definitions are those whose documents are read, grouping the newest one's.
+	definitions []contributor
+	lacking     []lack
+	grouping    rollup.Grouping
+
+	steps steps
+	least int64 // what the buckets' length is a multiple of, ms
+	why   string
+	// buckets are in the order of time. The first lead of them are not drawn, but needed for those that are. There are none where nothing is sealed yet.
+	buckets  []bucket
+	lead     int
+	firstEnd int64 // of the first bucket, before those that are not sealed were left out
+	pieces   []piece
+	segments []segment
+	gaps     []rollup.Span // of the buckets' documents, where no tier is kept
+
+	tidemark      int64
+	sealed        bool // there is a tidemark
+	token         string
+	must, mustNot []object
+	notes         []data.Notice
 }
 
 func newPlan(in Input) (*plan, error) {
-	p := &plan{Query: in.Query, entry: in.Rollup, limits: in.Limits, to: in.To}
-	if p.limits == (Limits{}) {
-		p.limits = DefaultLimits()
-	}
+	p := &plan{Query: in.Query, entry: in.Rollup, prefix: in.Prefix, limits: in.Limits.completed(), from: in.From, to: in.To}
 	if err := p.normalize(); err != nil {
-		return nil, err
-	}
-	if err := p.checkAgainstRollup(); err != nil {
 		return nil, err
 	}
 	if in.From < 0 || in.To > maxTime || in.From >= in.To {
 		return nil, Invalid("the time range %d to %d (ms) is not one: it begins at 1970 or later and before it ends", in.From, in.To)
 	}
-	p.tidemark, p.sealed = in.Rollup.Tidemark()
-	p.bucket = bucketLength(p.tier.Milliseconds(), in.From, in.To, in.Interval, p.points(in.MaxDataPoints))
-	p.start, p.end = alignDown(in.From, p.bucket), alignUp(in.To, p.bucket)
-	if p.Read == ReadSealed {
-		p.end = p.start
-		if p.sealed {
-			p.end = max(p.start, min(alignUp(in.To, p.bucket), alignDown(p.tidemark, p.bucket)))
+	for _, step := range []func() error{p.readTimes, p.checkAgainstRollup, p.conditions} {
+		if err := step(); err != nil {
+			return nil, err
 		}
 	}
-	p.indices = indices(in.Prefix, p.Rollup, p.tier, p.start, p.end)
-	if err := p.conditions(); err != nil {
+	if err := p.contributors(p.zone.shifted(in.From, p.shift)); err != nil {
 		return nil, err
 	}
-	return p, nil
+	p.tidemark, p.sealed = in.Rollup.Tidemark()
+	if err := p.divide(in.Interval, p.points(in.MaxDataPoints)); err != nil {
+		return nil, err
+	}
+	p.cutUnsealed()
+	if p.drawn() == 0 {
+		return p, nil
+	}
+	return p, p.locate()
+}
+
+func (p *plan) readTimes() (err error) {
+	if p.zone, err = parseZone(p.Timezone); err != nil {
+		return err
+	}
+	if p.shift, err = parseDuration("shift", p.Shift); err != nil {
+		return err
+	}
+	p.lookback, err = parseDuration("lookback", p.Lookback)
+	return err
 }
 
 // points is how many points a series may have: what the panel wants, within the limits.
@@ -110,15 +114,15 @@ func (p *plan) points(wanted int64) int64 {
 	return max(most, 1)
 }
 
-func (p *plan) checkAgainstRollup() error {
+func (p *plan) checkAgainstRollup() (err error) {
 	spec := &p.entry.Spec
-	p.statistic = statistics[p.Stat]
-	if p.statistic.ofMeasure && p.Measure == "" {
-		return Invalid("%s needs a measure: rollup %q has %s", p.Stat, p.Rollup, list(names(spec.Measures)))
+	if spec.Window <= 0 {
+		return Invalid("rollup %q has no window length in its definition", p.Rollup)
 	}
-	if p.statistic.ofMeasure && spec.Measure(p.Measure) < 0 {
-		return Invalid("rollup %q has no measure %s: it has %s", p.Rollup, quote(p.Measure), list(names(spec.Measures)))
+	if p.statistic, err = statistics[p.Stat](&p.Query, spec); err != nil {
+		return err
 	}
+	p.traits = p.statistic.about()
 	for _, name := range p.dimensions() {
 		if spec.Dimension(name) < 0 {
 			return Invalid("rollup %q has no dimension %s: it has %s", p.Rollup, quote(name), list(names(spec.Dimensions)))
@@ -127,100 +131,122 @@ func (p *plan) checkAgainstRollup() error {
 	if p.Top > p.limits.Series {
 		return Invalid("top is %d: at most %d are allowed", p.Top, p.limits.Series)
 	}
+	if most := p.mostNamed(); p.Other && p.Top > most {
+		return Invalid("top is %d with other: at most %d are allowed with %d dimensions", p.Top, most, len(p.GroupBy))
+	}
 	grouping, found := spec.SmallestGrouping(p.dimensions())
 	if !found {
 		return Invalid("rollup %q is kept by no grouping that holds %s", p.Rollup, list(p.dimensions()))
 	}
 	p.grouping = grouping
-	return p.chooseTier()
+	return p.readTier()
 }
 
-// chooseTier takes the rollup's own window unless the query names another: only that one is certain to be complete up to the tidemark.
-func (p *plan) chooseTier() error {
-	spec := &p.entry.Spec
-	p.tier = spec.Window
-	if p.Tier != TierAuto {
-		allowed := []string{TierAuto, spec.Window.String()}
-		known := p.Tier == spec.Window.String()
-		for _, t := range spec.Tiers {
-			allowed = append(allowed, t.String())
-			if p.Tier == t.String() {
-				p.tier, known = t, true
-			}
+// mostNamed is how many keys one search can name.
+func (p *plan) mostNamed() int {
+	if len(p.GroupBy) > 1 {
+		return maxKeyClauses / len(p.GroupBy)
+	}
+	return maxKeysNamed
+}
+
+func (p *plan) readTier() error {
+	if p.Tier == TierAuto {
+		return nil
+	}
+	allowed := []string{TierAuto}
+	tiers := p.entry.Spec.Chain()
+	for _, t := range p.entry.Tiers {
+		if t.Tier > p.entry.Spec.Window && !slices.Contains(tiers, t.Tier) {
+			tiers = append(tiers, t.Tier)
 		}
-		if !known {
-			return Invalid("rollup %q has no tier %s: %s are allowed", p.Rollup, quote(p.Tier), list(allowed))
+	}
+	slices.Sort(tiers)
+	for _, t := range tiers {
+		if p.Tier == t.String() {
+			p.forced = t
+			return nil
 		}
+		allowed = append(allowed, t.String())
 	}
-	if p.tier <= 0 {
-		return Invalid("rollup %q has no window length in its definition", p.Rollup)
-	}
-	return nil
+	return Invalid("rollup %q has no tier %s: %s are allowed", p.Rollup, quote(p.Tier), list(allowed))
 }
 
-func names(fields []rollup.Field) []string {
-	all := make([]string, len(fields))
-	for i, f := range fields {
-		all[i] = f.Name
-	}
-	return all
-}
-
-// conditions are what every search of the plan filters by. Overflow documents have no dimensions, so they belong to no series and meet no filter.
+// conditions are the filters. Overflow documents have no dimensions, so they belong to no series and meet no filter.
 func (p *plan) conditions() error {
-	p.must = []object{term(rollup.FieldGrouping, p.grouping.String()), within(p.start, p.end)}
 	for _, f := range p.Filters {
 		clause, err := f.clause()
 		if err != nil {
 			return err
 		}
-		if f.Op == OpNoneOf || f.Op == OpMatchesNo {
+		if f.negated() {
 			p.mustNot = append(p.mustNot, clause)
 		} else {
 			p.must = append(p.must, clause)
 		}
 	}
-	if p.overflowLeftOut() {
-		p.mustNot = append(p.mustNot, term(rollup.FieldOverflow, true))
-	}
 	return nil
 }
 
-// overflowLeftOut reports whether events over the rollup's max_keys can be missing from the answer.
-func (p *plan) overflowLeftOut() bool {
-	return len(p.dimensions()) > 0 && len(p.grouping) == len(p.entry.Spec.Dimensions)
-}
+// overflowLeftOut reports whether events over the rollup's max_keys can be missing from the series.
+func (p *plan) overflowLeftOut() bool { return len(p.dimensions()) > 0 }
 
-func (p *plan) buckets() int64 { return (p.end - p.start) / p.bucket }
-
-// request is a search of the plan's indices for aggregations over the plan's documents that meet further conditions.
-func (p *plan) request(aggregations object, further ...object) (Request, error) {
-	body, err := encode(aggregate(append(p.must[:len(p.must):len(p.must)], further...), p.mustNot, aggregations))
-	return Request{Indices: p.indices, Body: body, Complete: p.Read == ReadSealed}, err
-}
-
-// bucketLength is the smallest multiple of the tier that is no shorter than the interval and gives at most points buckets. Buckets are aligned to the
-// epoch, so a range has up to one more of them than fit into it; with a single point wanted it can have two.
-func bucketLength(tier, from, to, interval, points int64) int64 {
-	bucket := alignUp(max(min(interval, maxTime), tier), tier)
-	if (alignUp(to, bucket)-alignDown(from, bucket))/bucket <= points {
-		return bucket
+// cutUnsealed has a sealed read end at the tidemark, with whole buckets.
+func (p *plan) cutUnsealed() {
+	if p.Read != ReadSealed {
+		return
 	}
-	parts := max(points-1, 1)
-	return max(bucket, alignUp((to-from+parts-1)/parts, tier))
+	end := len(p.buckets)
+	for end > p.lead && (!p.sealed || p.buckets[end-1].to > p.tidemark) {
+		end--
+	}
+	p.buckets = p.buckets[:end]
+	if end == p.lead {
+		p.buckets = nil
+	}
 }
 
-func alignDown(ms, length int64) int64 { return ms - ms%length }
+// locate finds where the documents of the buckets are.
+func (p *plan) locate() error {
+	pieces, err := p.steps.pieces(p.buckets, p.shift)
+	if err != nil {
+		return err
+	}
+	p.pieces = pieces
+	p.segments, p.gaps = p.segmentsOf(true)
+	if len(p.segments) > maxSegments+maxPieces {
+		p.segments, p.gaps = p.segmentsOf(false)
+	}
+	p.token = p.sealedToken()
+	p.noteTiers()
+	return nil
+}
 
-func alignUp(ms, length int64) int64 { return alignDown(ms+length-1, length) }
+// drawn is how many points a series has.
+func (p *plan) drawn() int { return max(len(p.buckets)-p.lead, 0) }
+
+// start and end bound the time that is drawn.
+func (p *plan) start() int64 { return p.buckets[p.lead].at }
+
+func (p *plan) end() int64 {
+	last := p.buckets[len(p.buckets)-1]
+	return last.at + last.to - last.from
+}
+
+// dataStart and dataEnd bound the documents of what is drawn.
+func (p *plan) dataStart() int64 { return p.buckets[p.lead].from }
+func (p *plan) dataEnd() int64   { return p.buckets[len(p.buckets)-1].to }
+
+func (p *plan) note(severity data.NoticeSeverity, text string) {
+	p.notes = append(p.notes, data.Notice{Severity: severity, Text: text})
+}
 
 // indices names what holds the windows that start in [start, end): the indices themselves, or their pattern where they would be too many.
 func indices(prefix, name string, tier rollup.Tier, start, end int64) []string {
 	pattern := []string{rollup.IndexPattern(prefix, name, tier)}
-	day := 24 * time.Hour.Milliseconds()
 	var all []string
 	length := 0
-	for ms := alignDown(start, day); ms < end; ms += day {
+	for ms := alignDown(start, dayLength); ms < end; ms += dayLength {
 		index := rollup.IndexName(prefix, name, tier, ms)
 		if n := len(all); n > 0 && all[n-1] == index {
 			continue

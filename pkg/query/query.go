@@ -17,6 +17,10 @@ const (
 	maxFilterValues = 1000
 	maxPatterns     = 20
 	maxAliasBytes   = 1024
+	maxNameBytes    = 64
+
+	defaultPercentile = 95
+	maxAverage        = 1000
 )
 
 // Read says how far an answer reaches.
@@ -32,24 +36,41 @@ const (
 // TierAuto lets the planner choose the tier.
 const TierAuto = "auto"
 
-// Query is what a panel, an alert or the sidecar's page asks of one rollup.
+// Query is what a panel, an alert or the sidecar's page asks of one rollup. What a statistic has no use for is passed over.
 type Query struct {
 	// Rollup is the rollup's name.
 	Rollup string `json:"rollup"`
-	// Stat is the statistic, and Measure what it is of, where the statistic needs one.
-	Stat    Stat   `json:"stat"`
+	// Stat is the statistic.
+	Stat Stat `json:"stat"`
+	// Measure is what sum, avg, min, max, percentile and, where it is not empty, delta are of; for distinct it is the name of the distinct values.
 	Measure string `json:"measure,omitempty"`
+	// Condition has count and rate count only the events that met it. For ratio it is the numerator.
+	Condition string `json:"condition,omitempty"`
+	// Over is the condition that is the denominator of ratio; empty for all events.
+	Over string `json:"over,omitempty"`
+	// Percentile is above 0 and at most 100; 0 stands for 95.
+	Percentile float64 `json:"percentile,omitempty"`
 	// GroupBy names the dimensions that make a series each, at most 5.
 	GroupBy []string `json:"groupBy,omitempty"`
 	// Filters must all hold, at most 20.
 	Filters []Filter `json:"filters,omitempty"`
 	// Top keeps only the series with the largest values over the whole range; 0 keeps all, up to the limit.
 	Top int `json:"top,omitempty"`
+	// Other adds a series of everything that is in none of those.
+	Other bool `json:"other,omitempty"`
 	// Tier is TierAuto, or one of the rollup's tiers, such as "10s".
 	Tier string `json:"tier,omitempty"`
 	// Read is ReadLive, ReadSealed, or empty: live.
 	Read Read `json:"read,omitempty"`
-	// Alias is a series' display name; {{rollup}}, {{stat}}, {{measure}} and {{<dimension>}} are replaced.
+	// Shift shows the values of so much earlier: whole minutes, hours, days or weeks, such as "90m" or "1w". Days are those of Timezone.
+	Shift string `json:"shift,omitempty"`
+	// MovingAverage is over how many buckets, the last one the point's own, each point is averaged: 2 to 1,000; 0 for none.
+	MovingAverage int `json:"movingAverage,omitempty"`
+	// Lookback has series in the answer that had events so much before the range, written as Shift is.
+	Lookback string `json:"lookback,omitempty"`
+	// Timezone is the IANA name of the zone whose days buckets of a day and longer are; empty for UTC.
+	Timezone string `json:"timezone,omitempty"`
+	// Alias is a series' display name; {{rollup}}, {{stat}}, {{measure}}, {{condition}}, {{percentile}}, {{shift}} and {{<dimension>}} are replaced.
 	Alias string `json:"alias,omitempty"`
 }
 
@@ -110,10 +131,40 @@ func (q *Query) normalize() error {
 	if len(q.Alias) > maxAliasBytes {
 		return Invalid("the alias is %d bytes long: at most %d are allowed", len(q.Alias), maxAliasBytes)
 	}
+	if err := q.normalizeNumbers(); err != nil {
+		return err
+	}
+	if err := q.checkTimes(); err != nil {
+		return err
+	}
 	if err := q.normalizeGroupBy(); err != nil {
 		return err
 	}
 	return q.normalizeFilters()
+}
+
+func (q *Query) normalizeNumbers() error {
+	if !(q.Percentile >= 0 && q.Percentile <= 100) {
+		return Invalid("percentile is %g: above 0 and up to 100 is allowed", q.Percentile)
+	}
+	if q.Stat == StatPercentile && q.Percentile == 0 {
+		q.Percentile = defaultPercentile
+	}
+	if q.MovingAverage < 0 || q.MovingAverage == 1 || q.MovingAverage > maxAverage {
+		return Invalid("movingAverage is %d: 0 (off) and 2 to %d buckets are allowed", q.MovingAverage, maxAverage)
+	}
+	return nil
+}
+
+func (q *Query) checkTimes() error {
+	if _, err := parseDuration("shift", q.Shift); err != nil {
+		return err
+	}
+	if _, err := parseDuration("lookback", q.Lookback); err != nil {
+		return err
+	}
+	_, err := parseZone(q.Timezone)
+	return err
 }
 
 func (q *Query) normalizeGroupBy() error {
@@ -137,7 +188,9 @@ func (q *Query) normalizeFilters() error {
 	}
 	filters := make([]Filter, 0, len(q.Filters))
 	for _, f := range q.Filters {
-		if len(f.Values) == 0 {
+		if f.presence() {
+			f.Values = nil
+		} else if len(f.Values) == 0 {
 			continue
 		}
 		if err := f.check(); err != nil {

@@ -172,6 +172,8 @@ type CatalogEntry struct {
 	Progress    []PartitionProgress
 	// Tiers are how far the tiers are made and kept, from fine to coarse; empty where none but the finest is.
 	Tiers []TierProgress
+	// Generation is TiersSpec.Generation.
+	Generation int64
 }
 
 // ParseCatalog reads the sources of all documents of the progress index. Documents of other kinds are passed over. Rollups are in the order in which
@@ -226,7 +228,7 @@ func ParseCatalog(sources []json.RawMessage) (*Catalog, error) {
 	}
 	for _, t := range tiers {
 		if i, known := byName[t.Rollup]; known {
-			catalog.Rollups[i].Tiers = t.Spec.Tiers
+			catalog.Rollups[i].Tiers, catalog.Rollups[i].Generation = t.Spec.Tiers, t.Spec.Generation
 		}
 	}
 	for _, p := range partitions {

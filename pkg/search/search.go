@@ -4,13 +4,14 @@ package search
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/query"
 )
 
-// atOnce is how many searches go to Elasticsearch in one request: an answer can hold tens of thousands of buckets.
-const atOnce = 4
+// atOnce is how many searches go to Elasticsearch in one request: an answer can hold tens of thousands of buckets for each.
+const atOnce = 64
 
 // Over is query.Search over a client. Its errors are the client's.
 func Over(client *elastic.Client) query.Search {
@@ -42,12 +43,14 @@ func multi(ctx context.Context, client *elastic.Client, requests []query.Request
 		if a.Err != nil {
 			return nil, a.Err
 		}
-		responses[i] = response(a)
+		if responses[i], err = response(a); err != nil {
+			return nil, err
+		}
 	}
 	return responses, nil
 }
 
-func response(a elastic.SearchResponse) query.Response {
+func response(a elastic.SearchResponse) (query.Response, error) {
 	r := query.Response{TimedOut: a.TimedOut, FailedShards: a.Shards.Failed, Aggregations: a.Aggregations}
 	if len(a.Shards.Failures) > 0 {
 		first := a.Shards.Failures[0]
@@ -57,5 +60,12 @@ func response(a elastic.SearchResponse) query.Response {
 	for i, h := range a.Hits.Hits {
 		r.Hits[i] = h.Source
 	}
-	return r
+	if n := len(a.Hits.Hits); n > 0 && len(a.Hits.Hits[n-1].Sort) > 0 {
+		after, err := json.Marshal(a.Hits.Hits[n-1].Sort)
+		if err != nil {
+			return r, fmt.Errorf("read the sort values of a document: %w", err)
+		}
+		r.After = after
+	}
+	return r, nil
 }
