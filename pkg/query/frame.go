@@ -1,134 +1,183 @@
 package query
 
 import (
-	"fmt"
-	"math"
 	"strings"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
-// maxExecutedBytes bounds the text of the searches that a frame carries for Grafana's inspector.
-const maxExecutedBytes = 16 << 10
-
 // FrameInfo is what every frame tells about how it was made, as its meta.custom.
 type FrameInfo struct {
+	// Tier is the coarsest that was read.
 	Tier     string `json:"tier"`
 	Grouping string `json:"grouping"`
 	// Tidemark is RFC 3339 in UTC; null while there is none.
 	Tidemark *string `json:"tidemark"`
-	BucketMS int64   `json:"bucketMs"`
-	Read     Read    `json:"read"`
+	// BucketMS is the distance between points; of days it is that of days of 24 hours.
+	BucketMS int64 `json:"bucketMs"`
+	Read     Read  `json:"read"`
+	// Segments are the spans of time, in order, that were read from one tier each. With a shift they are that much earlier than the points.
+	Segments []Segment `json:"segments,omitempty"`
+	// RelativeError is how far values can be off: 0.01 is 1 %. It is left out for exact ones.
+	RelativeError float64 `json:"relativeError,omitempty"`
 }
+
+// Segment is a span of time that was read from one tier; the times are RFC 3339 in UTC.
+type Segment struct {
+	Tier string `json:"tier"`
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
+// otherLabel is the value of every dimension of the series of what is in no other.
+const otherLabel = "(other)"
 
 func (r *run) frames(all []series) data.Frames {
 	p := r.plan
-	info := FrameInfo{Tier: p.tier.String(), Grouping: p.grouping.String(), BucketMS: p.bucket, Read: p.Read}
+	var info any = p.info()
+	frames := make(data.Frames, max(len(all), 1))
+	made := make([]data.Frame, len(frames))
+	metas := make([]data.FrameMeta, len(frames))
+	for i := range made {
+		metas[i] = data.FrameMeta{Type: data.FrameTypeTimeSeriesMulti, TypeVersion: data.FrameTypeVersion{0, 1}, Custom: info}
+		made[i].Meta = &metas[i]
+		frames[i] = &made[i]
+	}
+	if len(all) > 0 {
+		p.fill(made, all)
+	}
+	metas[0].Notices = r.notices
+	metas[0].ExecutedQueryString = r.executed()
+	return frames
+}
+
+// fill gives each frame its series. The time is one field of all, and all values are in one piece of memory.
+func (p *plan) fill(frames []data.Frame, all []series) {
+	n := p.drawn()
+	times := data.NewFieldFromFieldType(data.FieldTypeTime, n)
+	times.Name = "time"
+	for i, b := range p.buckets[p.lead:] {
+		times.Set(i, time.UnixMilli(b.at).UTC())
+	}
+	c := p.newCurve(p.zeroFrom(all))
+	values := make([]float64, n*len(all))
+	fields := make([]*data.Field, 2*len(all))
+	configs := make([]data.FieldConfig, len(all))
+	name := p.fieldName()
+	for i := range all {
+		c.of(all[i].cells)
+		field := data.NewFieldFromFieldType(data.FieldTypeNullableFloat64, n)
+		field.Name, field.Labels = name, p.labels(&all[i])
+		for j := range n {
+			if c.some[p.lead+j] {
+				v := &values[i*n+j]
+				*v = c.values[p.lead+j]
+				field.Set(j, v)
+			}
+		}
+		configs[i] = p.fieldConfig(&all[i])
+		field.Config = &configs[i]
+		fields[2*i], fields[2*i+1] = times, field
+		frames[i].Fields = fields[2*i : 2*i+2 : 2*i+2]
+	}
+}
+
+func (p *plan) info() FrameInfo {
+	info := FrameInfo{
+		Tier: p.entry.Spec.Window.String(), Grouping: p.grouping.String(), BucketMS: p.steps.length, Read: p.Read, RelativeError: p.traits.relativeError,
+	}
+	coarsest := p.entry.Spec.Window
 	if p.sealed {
 		tidemark := instant(p.tidemark)
 		info.Tidemark = &tidemark
 	}
-	times := make([]time.Time, p.buckets())
-	for i := range times {
-		times[i] = time.UnixMilli(p.start + int64(i)*p.bucket).UTC()
+	for _, s := range joined(p.segments) {
+		info.Segments = append(info.Segments, Segment{Tier: s.tier.String(), From: instant(s.from), To: instant(s.to)})
+		coarsest = max(coarsest, s.tier)
 	}
-	zeroFrom := p.zeroFrom(all)
-	frames := make(data.Frames, 0, max(len(all), 1))
-	for _, s := range all {
-		frames = append(frames, data.NewFrame("",
-			data.NewField("time", nil, times),
-			data.NewField(p.fieldName(), p.labels(s.key), p.values(s, zeroFrom)).SetConfig(p.fieldConfig(s.key)),
-		))
-	}
-	if len(frames) == 0 {
-		frames = append(frames, data.NewFrame(""))
-	}
-	for _, f := range frames {
-		f.Meta = &data.FrameMeta{Type: data.FrameTypeTimeSeriesMulti, TypeVersion: data.FrameTypeVersion{0, 1}, Custom: info}
-	}
-	frames[0].Meta.Notices = r.notices
-	frames[0].Meta.ExecutedQueryString = r.executed()
-	return frames
+	info.Tier = coarsest.String()
+	return info
 }
 
-// zeroFrom is the time from which a sealed bucket without documents means that there were no events: the definition holds, or the answer shows that the
-// rollup had begun. The tidemark is the rollup's own window's: of a coarser tier it is not known which buckets are yet to be made.
-func (p *plan) zeroFrom(all []series) int64 {
-	if p.tier != p.entry.Spec.Window {
-		return math.MaxInt64
-	}
-	from := p.entry.Since
+// joined puts segments of one tier together that follow each other.
+func joined(all []segment) []segment {
+	var some []segment
 	for _, s := range all {
-		for start := range s.buckets {
-			from = min(from, start)
+		if n := len(some); n > 0 && some[n-1].tier == s.tier && some[n-1].to == s.from {
+			some[n-1].to = s.to
+		} else {
+			some = append(some, s)
+		}
+	}
+	return some
+}
+
+// zeroFrom is the time from which a sealed bucket without documents means that there were no events: a definition holds that counts them, or the answer
+// shows that the rollup had begun.
+func (p *plan) zeroFrom(all []series) int64 {
+	from := p.definitions[0].since
+	for _, d := range p.definitions {
+		from = min(from, d.since)
+	}
+	for _, s := range all {
+		for i := range s.cells {
+			if s.cells[i].found {
+				from = min(from, p.buckets[i].from)
+				break
+			}
 		}
 	}
 	return from
 }
 
-func (p *plan) values(s series, zeroFrom int64) []*float64 {
-	values := make([]*float64, p.buckets())
-	for i := range values {
-		start := p.start + int64(i)*p.bucket
-		if m, found := s.buckets[start]; found {
-			values[i] = p.statistic.value(m, float64(p.bucket)/1000)
-		} else if p.statistic.additive && p.sealed && start >= zeroFrom && start+p.bucket <= p.tidemark {
-			values[i] = new(float64)
-		}
-	}
-	return values
-}
-
-func (p *plan) labels(k key) data.Labels {
+func (p *plan) labels(s *series) data.Labels {
 	if len(p.GroupBy) == 0 {
 		return nil
 	}
 	labels := make(data.Labels, len(p.GroupBy))
 	for i, name := range p.GroupBy {
-		labels[name] = k[i]
+		if s.other {
+			labels[name] = otherLabel
+		} else {
+			labels[name] = s.key[i]
+		}
 	}
 	return labels
 }
 
 func (p *plan) fieldName() string {
-	if p.statistic.ofMeasure {
-		return string(p.Stat) + " " + p.Measure
+	if p.shift.none() {
+		return p.traits.name
 	}
-	return string(p.Stat)
+	return p.traits.name + " " + p.Shift + " before"
 }
 
-func (p *plan) fieldConfig(k key) *data.FieldConfig {
-	config := &data.FieldConfig{Unit: p.statistic.unit, Interval: float64(p.bucket)}
-	if p.Alias != "" {
-		replace := []string{"{{rollup}}", p.Rollup, "{{stat}}", string(p.Stat), "{{measure}}", p.Measure}
-		for i, name := range p.GroupBy {
-			replace = append([]string{"{{" + name + "}}", k[i]}, replace...) // a dimension may have the name of another word
-		}
-		config.DisplayNameFromDS = strings.NewReplacer(replace...).Replace(p.Alias)
+func (p *plan) fieldConfig(s *series) data.FieldConfig {
+	config := data.FieldConfig{Unit: p.traits.unit, Description: p.traits.description, Interval: float64(p.steps.length)}
+	switch {
+	case p.Alias != "":
+		config.DisplayNameFromDS = p.displayName(s)
+	case s.other:
+		config.DisplayNameFromDS = "other"
 	}
 	return config
 }
 
-// executed is the plan in words and the searches, for Grafana's query inspector.
-func (r *run) executed() string {
-	p := r.plan
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s of rollup %s, tier %s, grouping %s, %d buckets of %s from %s to %s, read %s\n",
-		p.fieldName(), p.Rollup, p.tier, p.grouping, p.buckets(), seconds(p.bucket), instant(p.start), instant(p.end), p.Read)
-	for _, request := range r.asked {
-		fmt.Fprintf(&b, "\nGET %s/_search\n%s\n", strings.Join(request.Indices, ","), request.Body)
-		if b.Len() > maxExecutedBytes {
-			return cut(b.String(), maxExecutedBytes)
+func (p *plan) displayName(s *series) string {
+	percent := ""
+	if p.Stat == StatPercentile {
+		percent = strings.TrimPrefix(percentileName(p.Percentile), "p")
+	}
+	replace := []string{
+		"{{rollup}}", p.Rollup, "{{stat}}", string(p.Stat), "{{measure}}", p.Measure, "{{condition}}", p.Condition, "{{percentile}}", percent, "{{shift}}", p.Shift,
+	}
+	for i, name := range p.GroupBy { // a dimension may have the name of another word
+		value := s.key[i]
+		if s.other {
+			value = otherLabel
 		}
+		replace = append([]string{"{{" + name + "}}", value}, replace...)
 	}
-	return b.String()
-}
-
-// cut shortens text at the border of a character.
-func cut(s string, bytes int) string {
-	if len(s) <= bytes {
-		return s
-	}
-	return strings.ToValidUTF8(s[:bytes], "") + "…"
+	return strings.NewReplacer(replace...).Replace(p.Alias)
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -153,8 +154,8 @@ func TestEverySearchNamesTheGroupingAndAbsoluteAlignedBounds(t *testing.T) {
 	if _, err := Run(t.Context(), in, s.search); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.asked) != 2 {
-		t.Fatalf("%d searches, want one that ranks and one for the history", len(s.asked))
+	if len(s.asked) != 3 {
+		t.Fatalf("%d searches, want one that ranks, one for the history and one for what overflowed", len(s.asked))
 	}
 	for _, request := range s.asked {
 		for _, part := range []string{`{"term":{"grouping":"path"}}`, `{"range":{"@timestamp":{"format":"epoch_millis","gte":10000,"lt":100000}}}`} {
@@ -177,7 +178,7 @@ func TestInvalidQueriesAreExplained(t *testing.T) {
 		{"another measure", Query{Stat: StatSum, Measure: "size"}, `has no measure "size": it has offset and time`},
 		{"another dimension", Query{GroupBy: []string{"zone"}}, `has no dimension "zone": it has host and path`},
 		{"a filter by another dimension", Query{Filters: filters(Filter{Dimension: "zone", Op: "=", Values: many(1)})}, `has no dimension "zone"`},
-		{"another statistic", Query{Stat: "median"}, `unknown statistic "median": count, rate, bytes, avg, max, min and sum are allowed`},
+		{"another statistic", Query{Stat: "median"}, `unknown statistic "median": count, rate, bytes, sum, avg, min, max, ratio, percentile, distinct and delta are allowed`},
 		{"another read", Query{Read: "stream"}, `unknown read "stream": live and sealed are allowed`},
 		{"another tier", Query{Tier: "5m"}, `no tier "5m": auto, 10s and 1m are allowed`},
 		{"another operator", Query{Filters: filters(Filter{Dimension: "host", Op: "<", Values: many(1)})}, `unknown operator "<"`},
@@ -254,25 +255,66 @@ func FuzzQueriesAreBounded(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if n := p.buckets(); n < 0 || n > p.limits.Buckets || p.Read == ReadLive && (n < 1 || p.start > from || p.end < to) {
-			t.Fatalf("%d buckets from %d to %d for %d to %d", n, p.start, p.end, from, to)
+		checkBounds(t, p, in)
+		asked := 0
+		search := func(_ context.Context, requests []Request) ([]Response, error) {
+			for _, r := range requests {
+				if asked++; asked > 3*maxSources {
+					t.Fatalf("more than %d requests", asked)
+				}
+				if n := len(r.Indices); n == 0 || n > maxIndices {
+					t.Fatalf("%d indices", n)
+				}
+				if !json.Valid(r.Body) || len(r.Body) > 8*len(raw)+10_000 {
+					t.Fatalf("%d bytes for a query of %d: %s", len(r.Body), len(raw), r.Body)
+				}
+			}
+			return make([]Response, len(requests)), nil
 		}
-		if points > 1 && p.buckets() > points {
-			t.Fatalf("%d buckets where %d points are wanted", p.buckets(), points)
-		}
-		if len(p.indices) == 0 || len(p.indices) > maxIndices {
-			t.Fatalf("%d indices", len(p.indices))
-		}
-		r := run{plan: p}
-		keys := []key{{"a"}, {"b", "c"}}
-		if len(q.GroupBy) == 0 {
-			keys = nil
-		}
-		request, err := r.historyRequest(keys)
-		if err != nil || !json.Valid(request.Body) || len(request.Body) > 8*len(raw)+10_000 {
-			t.Fatalf("%v: %d bytes for a query of %d", err, len(request.Body), len(raw))
+		if _, err := Run(t.Context(), in, search); err != nil {
+			t.Fatal(err)
 		}
 	})
+}
+
+func checkBounds(t *testing.T, p *plan, in Input) {
+	t.Helper()
+	n := int64(p.drawn())
+	if n > p.limits.Buckets || in.MaxDataPoints > 1 && n > in.MaxDataPoints || int64(p.lead) > maxAverage {
+		t.Fatalf("%d buckets and %d before them where %d points are wanted", n, p.lead, in.MaxDataPoints)
+	}
+	if p.Read == ReadLive && (n < 1 || p.start() > in.From || p.end() < in.To) {
+		t.Fatalf("%d buckets for %d to %d", n, in.From, in.To)
+	}
+	checkSegments(t, p)
+}
+
+// checkSegments checks that the segments and gaps cover the pieces once, and that no window lies across a border.
+func checkSegments(t *testing.T, p *plan) {
+	t.Helper()
+	covered := map[int64]int64{} // where each span ends
+	for _, s := range p.segments {
+		if length := s.tier.Milliseconds(); s.from >= s.to || s.from%length != 0 || s.to%length != 0 {
+			t.Fatalf("a segment of tier %s from %d to %d", s.tier, s.from, s.to)
+		}
+		if end, twice := covered[s.from]; twice && p.Shift == "" {
+			t.Fatalf("two segments begin at %d, one ends at %d", s.from, end)
+		}
+		covered[s.from] = s.to
+	}
+	for _, g := range p.gaps {
+		covered[g.From] = g.To
+	}
+	if p.drawn() == 0 || p.Shift != "" {
+		return
+	}
+	at := p.buckets[0].from
+	for range len(p.segments) + len(p.gaps) {
+		at = covered[at]
+	}
+	if at != p.dataEnd() {
+		t.Fatalf("segments %+v and gaps %+v do not cover %d to %d", p.segments, p.gaps, p.buckets[0].from, p.dataEnd())
+	}
 }
 
 func TestStatsAreAllKnown(t *testing.T) {

@@ -17,19 +17,19 @@ func compareKeys(a, b key) int { return slices.Compare(a[:], b[:]) }
 
 type rankedKey struct {
 	key   key
-	value *float64
+	value float64
+	some  bool
 }
 
 // compareRanks orders keys by their value, the largest first and those without one last; equal ones by the key.
 func compareRanks(a, b rankedKey) int {
 	switch {
-	case a.value == nil && b.value == nil:
-	case a.value == nil:
-		return 1
-	case b.value == nil:
+	case a.some && !b.some:
 		return -1
-	default:
-		if order := cmp.Compare(*b.value, *a.value); order != 0 {
+	case b.some && !a.some:
+		return 1
+	case a.some:
+		if order := cmp.Compare(b.value, a.value); order != 0 {
 			return order
 		}
 	}
@@ -42,70 +42,139 @@ type ranking struct {
 	total int
 }
 
-// rank finds every key in the range and chooses those with the largest values. Days are different indices, so a terms aggregation of a limited size
-// would choose from what each day found largest, which is not the largest of all; pages of a composite aggregation miss none.
-func (r *run) rank(ctx context.Context, keep int) (ranking, error) {
-	var best []rankedKey
-	total := 0
-	var after json.RawMessage
-	for {
-		page, err := r.rankPage(ctx, after)
-		if err != nil {
-			return ranking{}, err
-		}
-		for _, b := range page.Buckets {
-			k := rankedKey{value: r.plan.statistic.value(b.metrics, float64(r.plan.end-r.plan.start)/1000)}
-			for i, name := range r.plan.GroupBy {
-				k.key[i] = b.Key[name]
-			}
-			best = append(best, k)
-		}
-		if total += len(page.Buckets); total > r.plan.limits.Keys {
-			return ranking{}, Invalid("there are more than %d combinations of values of %s in this range: filter, choose a shorter range, or group by fewer dimensions",
-				r.plan.limits.Keys, list(r.plan.GroupBy))
-		}
-		slices.SortFunc(best, compareRanks)
-		best = slices.Clip(best[:min(len(best), keep)])
-		if len(page.Buckets) < r.plan.limits.PageKeys || len(page.After) == 0 || bytes.Equal(page.After, after) {
-			break
-		}
-		after = page.After
+// choose takes the keys with the largest values.
+func (p *plan) choose(totals map[key]*metrics, keep int) ranking {
+	seconds := 0.0
+	for _, b := range p.buckets[p.lead:] {
+		seconds += float64(b.to-b.from) / 1000
 	}
-	keys := make([]key, len(best))
-	for i, k := range best {
-		keys[i] = k.key
+	all := make([]rankedKey, 0, len(totals))
+	for k, m := range totals {
+		ranked := rankedKey{key: k}
+		ranked.value, ranked.some = p.statistic.value(m, seconds)
+		all = append(all, ranked)
+	}
+	slices.SortFunc(all, compareRanks)
+	keys := make([]key, min(keep, len(all)))
+	for i := range keys {
+		keys[i] = all[i].key
 	}
 	slices.SortFunc(keys, compareKeys)
-	return ranking{keys: keys, total: total}, nil
+	return ranking{keys: keys, total: len(all)}
+}
+
+// pager asks one source for all its keys.
+type pager struct {
+	source       *source
+	aggregations object // of each key; nil where only the keys are wanted
+	after        json.RawMessage
+	done         bool
+}
+
+// totals finds every key, with what its documents in the range add up to. Days and tiers are different indices, so a terms aggregation of a limited size
+// would choose from what each found largest, which is not the largest of all; pages of composite aggregations miss none. Keys that only had documents
+// before the range are among them where the query looks back.
+func (r *run) totals(ctx context.Context, aggregations object) (map[key]*metrics, error) {
+	var pagers []pager
+	if aggregations != nil {
+		sources, err := r.plan.sources(r.plan.lead)
+		if err != nil {
+			return nil, err
+		}
+		for i := range sources {
+			pagers = append(pagers, pager{source: &sources[i], aggregations: aggregations})
+		}
+	}
+	before := r.plan.lookbackSources()
+	for i := range before {
+		pagers = append(pagers, pager{source: &before[i]})
+	}
+	totals := map[key]*metrics{}
+	for {
+		var open []*pager
+		var requests []Request
+		for i := range pagers {
+			if pagers[i].done {
+				continue
+			}
+			request, err := r.keysRequest(&pagers[i])
+			if err != nil {
+				return nil, err
+			}
+			open, requests = append(open, &pagers[i]), append(requests, request)
+		}
+		if len(open) == 0 {
+			return totals, nil
+		}
+		responses, err := r.ask(ctx, requests)
+		if err != nil {
+			return nil, err
+		}
+		for i, response := range responses {
+			if err := r.collectKeys(open[i], response, totals); err != nil {
+				return nil, err
+			}
+		}
+	}
 }
 
 type keyPage struct {
 	After   json.RawMessage `json:"after_key"`
 	Buckets []struct {
 		Key map[string]string `json:"key"`
-		metrics
+		computed
 	} `json:"buckets"`
 }
 
-func (r *run) rankPage(ctx context.Context, after json.RawMessage) (keyPage, error) {
+func (r *run) keysRequest(p *pager) (Request, error) {
 	sources := make([]object, len(r.plan.GroupBy))
 	for i, name := range r.plan.GroupBy {
 		sources[i] = object{name: object{"terms": object{"field": rollup.DimensionField(name)}}}
 	}
 	composite := object{"size": r.plan.limits.PageKeys, "sources": sources}
-	if len(after) > 0 {
-		composite["after"] = after
+	if len(p.after) > 0 {
+		composite["after"] = p.after
 	}
-	request, err := r.plan.request(object{"keys": object{"composite": composite, "aggs": r.plan.statistic.aggregations(r.plan.Measure)}})
-	if err != nil {
-		return keyPage{}, err
+	keys := object{"composite": composite}
+	if p.aggregations != nil {
+		keys["aggs"] = p.aggregations
 	}
-	responses, err := r.ask(ctx, []Request{request})
-	if err != nil {
-		return keyPage{}, err
-	}
+	return r.plan.request(p.source, object{"keys": keys}, r.plan.mustNotOverflow())
+}
+
+func (r *run) collectKeys(p *pager, response Response, totals map[key]*metrics) error {
 	var answer struct {
 		Keys keyPage `json:"keys"`
 	}
-	return answer.Keys, decode(responses[0], &answer)
+	if err := decode(response, &answer); err != nil {
+		return err
+	}
+	for i := range answer.Keys.Buckets {
+		b := &answer.Keys.Buckets[i]
+		var k key
+		for i, name := range r.plan.GroupBy {
+			k[i] = b.Key[name]
+		}
+		total := totals[k]
+		if total == nil {
+			if len(totals) >= r.plan.limits.Keys {
+				return r.plan.tooManyKeys()
+			}
+			total = &metrics{}
+			totals[k] = total
+		}
+		if p.aggregations != nil {
+			m := b.metrics()
+			r.plan.statistic.merge(total, &m)
+		}
+	}
+	last := answer.Keys.After
+	p.done = len(answer.Keys.Buckets) < r.plan.limits.PageKeys || len(last) == 0 || bytes.Equal(last, p.after)
+	p.after = last
+	return nil
+}
+
+func (p *plan) tooManyKeys() error {
+	return Invalid("there are more than %d combinations of values of %s in this range: filter, choose a shorter range, or group by fewer dimensions",
+		p.limits.Keys, list(p.GroupBy))
 }

@@ -16,6 +16,10 @@ type Request struct {
 	Body json.RawMessage `json:"body"`
 	// Complete wants failed shards and time-outs to be errors, not missing from the answer.
 	Complete bool `json:"complete,omitempty"`
+	// Valid is for callers that keep answers: a request with the same indices, body and Valid has the same answer, which covers sealed windows alone. It
+	// changes when late corrections or a rebuild can have changed them. Since documents can be searched up to a second after Valid tells of them, an answer
+	// is to be kept only where Valid has been known for longer. Empty: the answer is not to be kept.
+	Valid string `json:"valid,omitempty"`
 }
 
 // Response is the answer to one Request.
@@ -25,14 +29,15 @@ type Response struct {
 	// FailedShards counts the shards that are missing from the answer, and ShardFailure is why the first of them failed.
 	FailedShards int    `json:"failedShards,omitempty"`
 	ShardFailure string `json:"shardFailure,omitempty"`
-	// Hits are the sources of the documents found.
-	Hits []json.RawMessage `json:"hits,omitempty"`
+	// Hits are the sources of the documents found, and After the sort values of the last of them, as they came.
+	Hits  []json.RawMessage `json:"hits,omitempty"`
+	After json.RawMessage   `json:"after,omitempty"`
 	// Aggregations is the answer's object of that name; empty where no index was searched.
 	Aggregations json.RawMessage `json:"aggregations,omitempty"`
 }
 
-// Search carries out requests and gives their responses in the same order. A request that fails makes it fail as a whole. It must be safe to call with
-// the number of requests that Limits allow, and bounds by itself how many of them it sends at a time.
+// Search carries out requests, at best in one go, and gives their responses in the same order. A request that fails makes it fail as a whole. It must be
+// safe to call with the number of requests that Limits allow, and bounds by itself how many of them it sends at a time.
 type Search func(ctx context.Context, requests []Request) ([]Response, error)
 
 // ask is Search with what every caller has to check.
@@ -80,7 +85,7 @@ func aggregate(must, mustNot []object, aggregations object) object {
 
 func term(field string, value any) object { return object{"term": object{field: value}} }
 
-// within is the documents whose windows start in [start, end).
-func within(start, end int64) object {
+// during is the documents whose windows start in [start, end).
+func during(start, end int64) object {
 	return object{"range": object{rollup.FieldTime: object{"gte": start, "lt": end, "format": "epoch_millis"}}}
 }

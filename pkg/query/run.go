@@ -3,13 +3,13 @@ package query
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
-// Run answers a query with one frame a series, in the order of their labels; without any series there is one frame without fields. What the answer lacks
-// is told in notices of the first frame. What is wrong with the query is an *InvalidError; errors of search come back as they are, or wrapped.
+// Run answers a query with one frame a series, in the order of their labels, and the one of everything else last; without any series there is one frame
+// without fields. What the answer lacks is told in notices of the first frame. What is wrong with the query is an *InvalidError; errors of search come back
+// as they are, or wrapped.
 func Run(ctx context.Context, in Input, search Search) (data.Frames, error) {
 	if in.Rollup == nil {
 		return nil, Invalid("there is no rollup %s", quote(in.Query.Rollup))
@@ -18,8 +18,8 @@ func Run(ctx context.Context, in Input, search Search) (data.Frames, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &run{plan: p, search: search}
-	if p.buckets() == 0 {
+	r := &run{plan: p, search: search, notices: p.notes}
+	if p.drawn() == 0 {
 		r.notify(data.NoticeSeverityInfo, "%s", p.whyNothing())
 		return r.frames(nil), nil
 	}
@@ -33,12 +33,17 @@ func Run(ctx context.Context, in Input, search Search) (data.Frames, error) {
 
 // run is one query on its way through its searches.
 type run struct {
-	plan     *plan
-	search   Search
-	asked    []Request
-	notices  []data.Notice
+	plan    *plan
+	search  Search
+	asked   []Request
+	notices []data.Notice
+
 	late     float64 // events of late corrections in the answer
-	overflow float64 // events that belong to no series
+	overflow float64 // events that belong to no key
+	events   float64 // of all series; counted only with another series
+	// otherEvents are those in the other series, left is how many keys are in it or left out.
+	otherEvents float64
+	left        int
 
 	timedOut     bool
 	failedShards int
@@ -47,35 +52,76 @@ type run struct {
 
 // series finds the series: without a group-by there is exactly one.
 func (r *run) series(ctx context.Context) ([]series, error) {
+	t, err := r.table(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := t.series
+	if n := len(all); r.plan.hasOther() && !anyFound(all[n-1].cells) && r.left == 0 {
+		all = all[:n-1]
+	}
+	return all, nil
+}
+
+func (r *run) table(ctx context.Context) (*table, error) {
 	p := r.plan
+	if s, ok := p.statistic.(sketched); ok {
+		return r.fromDocuments(ctx, s)
+	}
 	if len(p.GroupBy) == 0 {
 		return r.history(ctx, nil)
 	}
-	keep := int(max(min(int64(p.limits.Series), p.limits.Points/p.buckets()), 1))
+	totals, err := r.totals(ctx, p.statistic.aggregations())
+	if err != nil {
+		return nil, err
+	}
+	keys := r.chosen(totals)
+	if len(keys) == 0 && !p.Other {
+		return &table{}, nil
+	}
+	return r.history(ctx, keys)
+}
+
+func anyFound(cells []metrics) bool {
+	for i := range cells {
+		if cells[i].found {
+			return true
+		}
+	}
+	return false
+}
+
+// chosen takes as many keys as the query wants and an answer can hold, and tells what is left.
+func (r *run) chosen(totals map[key]*metrics) []key {
+	p := r.plan
+	keep := int(max(min(int64(p.limits.Series), p.limits.Points/int64(p.drawn())), 1))
+	if p.Other {
+		keep = min(keep, p.mostNamed())
+	}
 	limited := p.Top == 0 || p.Top > keep
 	if !limited {
 		keep = p.Top
 	}
-	ranked, err := r.rank(ctx, keep)
-	if err != nil {
-		return nil, err
+	ranked := p.choose(totals, keep)
+	r.left = ranked.total - len(ranked.keys)
+	switch {
+	case r.left == 0:
+	case limited && p.Other:
+		r.notify(data.NoticeSeverityWarning, "%s more series are in other: an answer has at most %d, and these are the largest by %s", thousands(int64(r.left)), keep, p.Stat)
+	case limited:
+		r.notify(data.NoticeSeverityWarning, "%s more series left out: an answer has at most %d, and these are the largest by %s", thousands(int64(r.left)), keep, p.Stat)
+	default:
+		r.notify(data.NoticeSeverityInfo, "top %d of %s series by %s over the whole range", keep, thousands(int64(ranked.total)), p.Stat)
 	}
-	if left := ranked.total - len(ranked.keys); left > 0 {
-		if limited {
-			r.notify(data.NoticeSeverityWarning, "%s more series left out: an answer has at most %d, and these are the largest by %s", thousands(int64(left)), keep, p.Stat)
-		} else {
-			r.notify(data.NoticeSeverityInfo, "top %d of %s series by %s over the whole range", keep, thousands(int64(ranked.total)), p.Stat)
-		}
-	}
-	if len(ranked.keys) == 0 {
-		return nil, nil
-	}
-	return r.history(ctx, ranked.keys)
+	return ranked.keys
 }
 
 // ask searches, remembers what was asked, and gathers what the answers lack.
 func (r *run) ask(ctx context.Context, requests []Request) ([]Response, error) {
 	r.asked = append(r.asked, requests...)
+	if len(requests) == 0 { // of a span that no tier has
+		return nil, nil
+	}
 	responses, err := ask(ctx, r.search, requests)
 	if err != nil {
 		return nil, err
@@ -91,70 +137,4 @@ func (r *run) ask(ctx context.Context, requests []Request) ([]Response, error) {
 		return nil, fmt.Errorf("the answer is not complete (%s), which a sealed read does not accept", r.lacking())
 	}
 	return responses, nil
-}
-
-func (r *run) lacking() string {
-	text := "a search timed out"
-	if r.failedShards > 0 {
-		text = "failed shards: " + strconv.Itoa(r.failedShards)
-		if r.shardFailure != "" {
-			text += ", the first with: " + cut(r.shardFailure, 300)
-		}
-	}
-	return text
-}
-
-func (r *run) notify(severity data.NoticeSeverity, format string, args ...any) {
-	r.notices = append(r.notices, data.Notice{Severity: severity, Text: fmt.Sprintf(format, args...)})
-}
-
-func (r *run) notifyAbout(all []series) {
-	p := r.plan
-	if r.timedOut || r.failedShards > 0 {
-		r.notify(data.NoticeSeverityWarning, "values may be wrong, since the answer is not complete: %s", r.lacking())
-	}
-	if r.overflow > 0 {
-		r.notify(data.NoticeSeverityWarning, "%s over the rollup's max_keys, in none of the series", events(int64(r.overflow)))
-	}
-	if r.late > 0 {
-		r.notify(data.NoticeSeverityInfo, "%s included that came after their window was sealed", events(int64(r.late)))
-	}
-	if len(all) == 0 {
-		return
-	}
-	switch {
-	case p.Read == ReadSealed: // nothing after the tidemark is shown
-	case !p.sealed:
-		r.notify(data.NoticeSeverityInfo, "nothing of the rollup is sealed yet: values may still grow")
-	case p.tidemark < p.to:
-		r.notify(data.NoticeSeverityInfo, "the last %s are not sealed yet: values after %s may still grow", seconds(p.to-max(p.tidemark, p.start)), instant(p.tidemark))
-	}
-}
-
-func events(n int64) string {
-	if n == 1 {
-		return "1 event"
-	}
-	return thousands(n) + " events"
-}
-
-// whyNothing tells why a sealed read has no bucket to show.
-func (p *plan) whyNothing() string {
-	if !p.sealed {
-		return "nothing of the rollup is sealed yet: no tidemark is known before every partition has sealed a window"
-	}
-	return fmt.Sprintf("nothing of the time range is sealed yet: the tidemark is at %s, and the first bucket ends at %s", instant(p.tidemark), instant(p.start+p.bucket))
-}
-
-func seconds(ms int64) string {
-	return strconv.FormatFloat(float64(ms)/1000, 'f', -1, 64) + " s"
-}
-
-// thousands writes a number with separators: 1,234,567.
-func thousands(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }

@@ -60,7 +60,7 @@ func TestMissingIsNotZero(t *testing.T) {
 		{"a sum of another measure is null", Query{Stat: StatSum, Measure: "time"}, 0, documents, "- - - - - - - - - - - -"},
 		{"nothing before the definition", Query{}, 60 * second, &store{}, "- - - - - - 0 0 0 0 - -"},
 		{"but after older documents", Query{}, 60 * second, documents, "- - 4 0 0 4 0 0 0 0 4 -"},
-		{"a coarser tier may not be made yet", Query{Tier: "1m"}, 0, &store{}, "- -"},
+		{"a coarser tier that is not made yet is read from the finer one", Query{Tier: "1m"}, 0, &store{}, "0 -"},
 		{"nothing after the tidemark in a sealed read", Query{Read: ReadSealed}, 0, documents, "0 0 4 0 0 4 0 0 0 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -223,11 +223,21 @@ func TestNoIndexIsNoData(t *testing.T) {
 }
 
 func TestStatisticsStayFinite(t *testing.T) {
-	huge, zero := math.MaxFloat64, 0.0
-	if v := statistics[StatRate].value(metrics{Total: metric{&huge}}, 1e-9); v != nil {
-		t.Errorf("a rate of %g", *v)
-	}
-	if v := statistics[StatAvg].value(metrics{Total: metric{&huge}, Values: metric{&zero}}, 1); v != nil {
-		t.Errorf("an average of %g", *v)
+	d := &testEntry().Spec
+	for _, c := range []struct {
+		query Query
+		m     metrics
+	}{
+		{Query{Stat: StatRate}, metrics{total: math.MaxFloat64, found: true}},
+		{Query{Stat: StatAvg, Measure: "offset"}, metrics{total: math.MaxFloat64}},
+		{Query{Stat: StatAvg, Measure: "offset"}, metrics{total: math.MaxFloat64, base: 1e-300}},
+	} {
+		statistic, err := statistics[c.query.Stat](&c.query, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, some := statistic.value(&c.m, 1e-9); some {
+			t.Errorf("%s of %g", c.query.Stat, v)
+		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
@@ -67,7 +66,7 @@ func (p *plan) cut(first int, block int64) []source {
 					indices: indices(p.prefix, p.Rollup, share.tier, part.from, part.to), clauses: share.clauses,
 				}
 				if part.whole {
-					src.valid = p.token
+					src.valid = p.tierToken(share.tier)
 				}
 				all = append(all, src)
 			}
@@ -130,8 +129,8 @@ func (p *plan) lookbackSources() []source {
 	return all
 }
 
-// sealedToken stands for all that the values of sealed windows follow from: it changes whenever they can have changed. Documents are there to be searched
-// up to a second, the refresh interval of their indices, after the progress that tells of them.
+// sealedToken stands for all that the values of sealed windows follow from, apart from the tier: it changes whenever they can have changed. Documents can be
+// searched up to a second, the refresh interval of their indices, after the progress that tells of them.
 func (p *plan) sealedToken() string {
 	if !p.sealed {
 		return ""
@@ -139,13 +138,12 @@ func (p *plan) sealedToken() string {
 	type partition struct {
 		ID            string
 		Lineage, Late int64
-		Behind        int64 // how far one is that the tidemark does not wait for
+		Behind        int64 // how far one has come that the tidemark does not wait for
 	}
 	state := struct {
 		Definitions []string
 		Partitions  []partition
 		Generation  int64
-		Tiers       []rollup.TierProgress
 	}{Generation: p.entry.Generation}
 	for _, d := range p.definitions {
 		state.Definitions = append(state.Definitions, d.hash)
@@ -159,23 +157,41 @@ func (p *plan) sealedToken() string {
 		state.Partitions = append(state.Partitions, one)
 	}
 	slices.SortFunc(state.Partitions, func(a, b partition) int { return strings.Compare(a.ID, b.ID) })
-	for _, t := range p.entry.Tiers {
-		t.Through, t.Made = 0, 0 // they grow all the time, and what is read from the tier follows from Through alone
-		state.Tiers = append(state.Tiers, t)
+	return digest(state)
+}
+
+// tierToken is sealedToken for what is read from one tier: corrections come into the windows of a coarser one later.
+func (p *plan) tierToken(t rollup.Tier) string {
+	for i := range p.entry.Tiers {
+		if state := p.entry.Tiers[i]; state.Tier == t {
+			state.Through, state.Made = 0, 0 // they grow all the time, and what is read from the tier follows from Through alone
+			return digest([]any{p.token, state})
+		}
 	}
+	return p.token
+}
+
+func digest(state any) string {
 	text, err := json.Marshal(state)
 	if err != nil {
-		return ""
+		return "" // which stands for what is not to be kept
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }
 
-// searchedFor is the query of a search over a source's documents that meet the filters and further conditions.
-func (p *plan) searchedFor(s *source, further ...object) []object {
-	must := append(slices.Clone(s.clauses), during(s.from, s.to))
-	return append(append(must, p.must...), further...)
+// clausesAt are the conditions of every search of a source, without the filters.
+func (p *plan) clausesAt(s *source) []object {
+	return append(slices.Clone(s.clauses), during(s.from, s.to))
 }
 
-// rfc3339 shows a time as FrameInfo has it.
-func rfc3339(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339Nano) }
+// request is a search of a source for aggregations over the documents that meet the filters and further conditions.
+func (p *plan) request(s *source, aggregations object, mustNot []object, further ...object) (Request, error) {
+	must := append(append(p.clausesAt(s), p.must...), further...)
+	body, err := encode(aggregate(must, append(slices.Clone(p.mustNot), mustNot...), aggregations))
+	return p.requestOf(s, body), err
+}
+
+func (p *plan) requestOf(s *source, body json.RawMessage) Request {
+	return Request{Indices: s.indices, Body: body, Complete: p.Read == ReadSealed, Valid: s.valid}
+}

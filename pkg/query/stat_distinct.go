@@ -35,10 +35,10 @@ func hasDistinct(d *rollup.Definition, name string) bool {
 	return slices.ContainsFunc(d.Distinct, func(f rollup.Field) bool { return f.Name == name })
 }
 
-func (d *distinct) about() traits       { return d.traits }
-func (*distinct) aggregations() object  { return nil }
-func (d *distinct) field() string       { return rollup.DistinctField(d.name) }
-func (*distinct) page() int             { return distinctPage }
+func (d *distinct) about() traits        { return d.traits }
+func (*distinct) aggregations() object   { return nil }
+func (d *distinct) field() string        { return rollup.DistinctField(d.name) }
+func (*distinct) page() int              { return distinctPage }
 func (*distinct) merge(into, p *metrics) { mergeParts(into, p) }
 
 func (*distinct) read(encoded []byte, into *metrics) error {

@@ -178,6 +178,14 @@ func aggregateOne(kind string, body, sub map[string]any, docs []map[string]any) 
 	switch kind {
 	case "sum", "min", "max":
 		return map[string]any{"value": reduce(kind, field, docs)}
+	case "value_count":
+		n := 0
+		for _, doc := range docs {
+			if _, present := doc[field]; present {
+				n++
+			}
+		}
+		return map[string]any{"value": n}
 	case "filter":
 		var kept []map[string]any
 		for _, doc := range docs {
@@ -187,13 +195,13 @@ func aggregateOne(kind string, body, sub map[string]any, docs []map[string]any) 
 		}
 		return aggregateDocs(sub, kept)
 	case "date_histogram":
-		var length int64
-		if _, err := fmt.Sscanf(body["fixed_interval"].(string), "%dms", &length); err != nil {
-			panic(err)
+		length, offset := milliseconds(body["fixed_interval"]), int64(0)
+		if text, given := body["offset"]; given {
+			offset = milliseconds(text)
 		}
 		return buckets(docs, sub, math.MaxInt, cmp.Compare[int64], func(doc map[string]any) (int64, bool) {
 			t := int64(doc[field].(float64))
-			return t - t%length, true
+			return floorDivide(t-offset, length)*length + offset, true
 		})
 	case "terms":
 		return buckets(docs, sub, int(body["size"].(float64)), cmp.Compare[string], func(doc map[string]any) (string, bool) {
@@ -204,6 +212,13 @@ func aggregateOne(kind string, body, sub map[string]any, docs []map[string]any) 
 		return composite(body, sub, docs)
 	}
 	panic("unknown aggregation " + kind)
+}
+
+func milliseconds(text any) (ms int64) {
+	if _, err := fmt.Sscanf(text.(string), "%dms", &ms); err != nil {
+		panic(err)
+	}
+	return ms
 }
 
 func reduce(kind, field string, docs []map[string]any) any {

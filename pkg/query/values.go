@@ -53,7 +53,7 @@ func Values(ctx context.Context, in ValuesInput, search Search) ([]Value, bool, 
 		Values struct {
 			Buckets []struct {
 				Key   string `json:"key"`
-				Total metric `json:"total"`
+				Total number `json:"total"`
 			} `json:"buckets"`
 		} `json:"values"`
 	}
@@ -62,7 +62,7 @@ func Values(ctx context.Context, in ValuesInput, search Search) ([]Value, bool, 
 	}
 	values := make([]Value, 0, limit)
 	for _, b := range answer.Values.Buckets[:min(limit, len(answer.Values.Buckets))] {
-		values = append(values, Value{Value: b.Key, Count: int64(number(b.Total))})
+		values = append(values, Value{Value: b.Key, Count: int64(b.Total.value)})
 	}
 	return values, len(answer.Values.Buckets) > limit, nil
 }
@@ -85,7 +85,7 @@ func (in *ValuesInput) request(limit int) (Request, error) {
 		}
 		tier := max(spec.Window.Milliseconds(), 1)
 		start, end := alignDown(in.From, tier), alignUp(in.To, tier)
-		must = append(must, within(start, end))
+		must = append(must, during(start, end))
 		where = indices(in.Prefix, in.Rollup.Rollup, spec.Window, start, end)
 	}
 	if in.Search != "" {
