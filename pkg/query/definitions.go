@@ -29,7 +29,11 @@ func (p *plan) contributors(from int64) error {
 		if !newest && i+1 < len(history) && from >= history[i+1].Since+overlap {
 			continue
 		}
-		if d.Spec.Window <= 0 || !p.traits.has(&d.Spec) {
+		if d.Spec.Window <= 0 {
+			continue
+		}
+		if !p.traits.has(&d.Spec) {
+			p.selective = true
 			continue
 		}
 		if lacking := lackingDimension(&d.Spec, p.dimensions()); lacking != "" {
@@ -96,7 +100,7 @@ func (p *plan) shares(t rollup.Tier) []share {
 	slices.Sort(tiers)
 	all := make([]share, len(tiers))
 	for i, at := range tiers {
-		all[i] = share{tier: at, clauses: clausesOf(of[at], len(tiers) == 1)}
+		all[i] = share{tier: at, clauses: clausesOf(of[at], len(tiers) == 1 && !p.selective)}
 	}
 	return all
 }

@@ -72,13 +72,12 @@ func (r *run) countDocuments(ctx context.Context, sources []source) error {
 			return err
 		}
 		requests = append(requests, request)
-		if r.plan.overflowLeftOut() {
-			if request, err = r.overflowRequest(s); err != nil {
-				return err
-			}
-			requests = append(requests, request)
-		}
 	}
+	overflow, err := r.overflowRequests()
+	if err != nil {
+		return err
+	}
+	requests = append(requests, overflow...)
 	responses, err := r.ask(ctx, requests)
 	if err != nil {
 		return err

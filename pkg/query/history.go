@@ -88,12 +88,13 @@ func (r *run) history(ctx context.Context, keys []key) (*table, error) {
 				return nil, err
 			}
 		}
-		if r.plan.overflowLeftOut() {
-			request, err := r.overflowRequest(s)
-			if err := add(request, err, search{}); err != nil {
-				return nil, err
-			}
-		}
+	}
+	overflow, err := r.overflowRequests()
+	if err != nil {
+		return nil, err
+	}
+	for _, request := range overflow {
+		requests, searches = append(requests, request), append(searches, search{})
 	}
 	responses, err := r.ask(ctx, requests)
 	if err != nil {
@@ -181,10 +182,23 @@ func (r *run) countAlong(aggregations object) {
 	}
 }
 
-func (r *run) overflowRequest(s *source) (Request, error) {
+// overflowRequests count the events that no series can have, where there can be such.
+func (r *run) overflowRequests() ([]Request, error) {
 	p := r.plan
-	body, err := encode(aggregate(append(p.clausesAt(s), term(rollup.FieldOverflow, true)), nil, object{"overflow": sumOf(rollup.FieldCount)}))
-	return p.requestOf(s, body), err
+	if !p.overflowLeftOut() {
+		return nil, nil
+	}
+	sources := p.cut(0, 0)
+	requests := make([]Request, len(sources))
+	for i := range sources {
+		s := &sources[i]
+		body, err := encode(aggregate(append(p.clausesAt(s), term(rollup.FieldOverflow, true)), nil, object{"overflow": sumOf(rollup.FieldCount)}))
+		if err != nil {
+			return nil, err
+		}
+		requests[i] = p.requestOf(s, body)
+	}
+	return requests, nil
 }
 
 func (p *plan) anyOfKeys(keys []key) object {

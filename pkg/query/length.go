@@ -8,11 +8,30 @@ import (
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
+// divideFor finds the definitions and the buckets, which depend on each other: earlier definitions can want longer buckets, and with what is read before the
+// range these reach back to yet earlier ones.
+func (p *plan) divideFor(interval, points int64) error {
+	for from := p.zone.shifted(p.from, p.shift); ; {
+		p.definitions, p.lacking, p.selective, p.notes = nil, nil, false, nil
+		if err := p.contributors(from); err != nil {
+			return err
+		}
+		if err := p.divide(interval, points); err != nil {
+			return err
+		}
+		first := min(p.buckets[0].from, p.dataStart()-p.lookback.length())
+		if first >= from || len(p.definitions) == len(p.entry.Definitions) {
+			return nil
+		}
+		from = first - p.steps.length
+	}
+}
+
 // divide chooses how long the buckets are and lays them over the range.
 func (p *plan) divide(interval, points int64) error {
 	p.chooseLength(interval, points)
 	if p.shift.ms%p.least != 0 {
-		return Invalid("shift %s is no multiple of %s, the length of the windows that are kept of that time", p.Shift, show(p.least))
+		return Invalid("shift %s is no multiple of %s, the length of the windows that have to be read", p.Shift, show(p.least))
 	}
 	if p.steps.length >= dayLength {
 		if err := p.divideIntoDays(points); err != nil {
@@ -55,7 +74,7 @@ func (p *plan) chooseLength(interval, points int64) {
 		}
 	}
 	length := fit(p.least)
-	if window := p.entry.Spec.Window.Milliseconds(); p.forced == 0 && unit > window && fit(unit) > fit(window) {
+	if window := p.entry.Spec.Window.Milliseconds(); p.least == unit && unit > window && fit(unit) > fit(window) {
 		p.note(data.NoticeSeverityInfo, fmt.Sprintf("points are %s apart, since an earlier definition of the rollup had other windows", show(length)))
 	}
 	if p.forced == 0 {

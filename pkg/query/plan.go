@@ -47,6 +47,7 @@ type plan struct {
 	// definitions are those whose documents are read, grouping the newest one's.
 	definitions []contributor
 	lacking     []lack
+	selective   bool // there are definitions that lack what the statistic needs
 	grouping    rollup.Grouping
 
 	steps steps
@@ -80,11 +81,8 @@ func newPlan(in Input) (*plan, error) {
 			return nil, err
 		}
 	}
-	if err := p.contributors(p.zone.shifted(in.From, p.shift)); err != nil {
-		return nil, err
-	}
 	p.tidemark, p.sealed = in.Rollup.Tidemark()
-	if err := p.divide(in.Interval, p.points(in.MaxDataPoints)); err != nil {
+	if err := p.divideFor(in.Interval, p.points(in.MaxDataPoints)); err != nil {
 		return nil, err
 	}
 	p.cutUnsealed()

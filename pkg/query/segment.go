@@ -151,19 +151,11 @@ func within(spans []rollup.Span, at int64) (bool, int64) {
 // noteTiers tells what the tiers lack for this query.
 func (p *plan) noteTiers() {
 	if len(p.gaps) > 0 {
-		first, last := p.gaps[0], p.gaps[len(p.gaps)-1]
-		switch {
-		case p.forced > 0 && p.forced != p.entry.Spec.Window:
-			p.note(data.NoticeSeverityWarning, fmt.Sprintf("tier %s has nothing before %s: choose another tier, or auto", p.forced, instant(last.To)))
-		case first.From <= p.buckets[0].from:
-			p.note(data.NoticeSeverityWarning, fmt.Sprintf("before %s nothing is kept", instant(last.To)))
-		default:
-			p.note(data.NoticeSeverityWarning, fmt.Sprintf("from %s to %s nothing is kept that these points could be made of", instant(first.From), instant(last.To)))
-		}
+		p.note(data.NoticeSeverityWarning, p.explainGaps())
 	}
 	for _, t := range p.entry.Tiers {
 		length := t.Tier.Milliseconds()
-		if t.Tier <= p.entry.Spec.Window || p.least%length != 0 && p.steps.length%length != 0 || p.forced > 0 && t.Tier != p.forced || !p.sealed {
+		if t.Tier <= p.entry.Spec.Window || p.steps.length%length != 0 || p.forced > 0 && t.Tier != p.forced || !p.sealed {
 			continue
 		}
 		if through := min(p.tidemark, p.dataEnd()); t.Through < through-2*length-behind {
@@ -173,4 +165,18 @@ func (p *plan) noteTiers() {
 	for _, l := range p.lacking {
 		p.note(data.NoticeSeverityInfo, fmt.Sprintf("the definition of %s had no dimension %s: its documents are left out", instant(l.since), l.dimension))
 	}
+}
+
+// explainGaps tells what no tier has.
+func (p *plan) explainGaps() string {
+	first, last := p.gaps[0], p.gaps[len(p.gaps)-1]
+	switch {
+	case p.forced > p.entry.Spec.Window:
+		return fmt.Sprintf("tier %s does not have %s to %s: choose another tier, or auto", p.forced, instant(first.From), instant(last.To))
+	case first.From > p.buckets[0].from:
+		return fmt.Sprintf("from %s to %s nothing is kept that these points could be made of", instant(first.From), instant(last.To))
+	case last.To < p.dataEnd():
+		return fmt.Sprintf("before %s nothing is kept", instant(last.To))
+	}
+	return fmt.Sprintf("nothing of this range is kept: windows of %s begin at %s", p.entry.Spec.Window, instant(p.keptFrom()))
 }

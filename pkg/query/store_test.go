@@ -16,6 +16,7 @@ import (
 type store struct {
 	indices map[string][]map[string]any // flat field names
 	asked   []Request
+	written int
 }
 
 func (s *store) search(_ context.Context, requests []Request) ([]Response, error) {
@@ -28,6 +29,7 @@ func (s *store) search(_ context.Context, requests []Request) ([]Response, error
 			Sort  []map[string]any `json:"sort"`
 			After []any            `json:"search_after"`
 			Size  int              `json:"size"`
+			Show  []string         `json:"_source"`
 		}
 		if err := json.Unmarshal(request.Body, &body); err != nil {
 			return nil, err
@@ -39,7 +41,9 @@ func (s *store) search(_ context.Context, requests []Request) ([]Response, error
 			}
 		}
 		if body.Size > 0 {
-			responses[i].Hits = page(found, body.Sort, body.After, body.Size)
+			if err := page(&responses[i], found, body.Sort, body.After, body.Size, body.Show); err != nil {
+				return nil, err
+			}
 		}
 		if body.Aggs != nil {
 			raw, err := json.Marshal(aggregateDocs(body.Aggs, found))
@@ -71,42 +75,61 @@ func (s *store) add(index string, source []byte) {
 	if s.indices == nil {
 		s.indices = map[string][]map[string]any{}
 	}
+	s.written++
+	doc["_seq_no"] = float64(s.written)
 	s.indices[index] = append(s.indices[index], doc)
 }
 
-func page(docs []map[string]any, sort []map[string]any, after []any, size int) []json.RawMessage {
-	compare := func(a func(field string) string, b func(field string) string) int {
-		for _, by := range sort {
-			for field := range by {
-				if order := cmp.Compare(a(field), b(field)); order != 0 {
-					return order
-				}
-			}
+// page sorts documents by fields that are all numbers or all texts, and gives those after a place.
+func page(r *Response, docs []map[string]any, sort []map[string]any, after []any, size int, show []string) error {
+	fields := make([]string, len(sort))
+	for i, by := range sort {
+		fields[i], _ = only(by)
+	}
+	place := func(doc map[string]any) []any {
+		values := make([]any, len(fields))
+		for i, field := range fields {
+			values[i] = doc[field]
 		}
-		return 0
+		return values
 	}
-	of := func(doc map[string]any) func(string) string {
-		return func(field string) string { return doc[field].(string) }
-	}
-	slices.SortFunc(docs, func(a, b map[string]any) int { return compare(of(a), of(b)) })
-	var hits []json.RawMessage
+	slices.SortFunc(docs, func(a, b map[string]any) int { return comparePlaces(place(a), place(b)) })
 	for _, doc := range docs {
-		if after != nil {
-			place := map[string]string{}
-			for i, by := range sort {
-				for field := range by {
-					place[field] = after[i].(string)
-				}
-			}
-			if compare(of(doc), func(field string) string { return place[field] }) <= 0 {
-				continue
-			}
+		if after != nil && comparePlaces(place(doc), after) <= 0 {
+			continue
 		}
-		if raw, err := json.Marshal(doc); err == nil && len(hits) < size {
-			hits = append(hits, raw)
+		if len(r.Hits) == size {
+			break
+		}
+		raw, err := json.Marshal(shown(doc, show))
+		if err != nil {
+			return err
+		}
+		r.Hits = append(r.Hits, raw)
+		if r.After, err = json.Marshal(place(doc)); err != nil {
+			return err
 		}
 	}
-	return hits
+	return nil
+}
+
+func comparePlaces(a, b []any) int {
+	return slices.CompareFunc(a, b, func(x, y any) int {
+		if text, ok := x.(string); ok {
+			return cmp.Compare(text, y.(string))
+		}
+		return cmp.Compare(x.(float64), y.(float64))
+	})
+}
+
+func shown(doc map[string]any, fields []string) map[string]any {
+	source := map[string]any{}
+	for field, value := range doc {
+		if field != "_seq_no" && (fields == nil || slices.Contains(fields, field)) {
+			source[field] = value
+		}
+	}
+	return source
 }
 
 func only(m map[string]any) (string, any) {
