@@ -55,11 +55,11 @@ func (r *run) frames(all []series) data.Frames {
 // fill gives each frame its series. The time is one field of all, and all values are in one piece of memory.
 func (p *plan) fill(frames []data.Frame, all []series) {
 	n := p.drawn()
-	times := data.NewFieldFromFieldType(data.FieldTypeTime, n)
-	times.Name = "time"
+	at := make([]time.Time, n)
 	for i, b := range p.buckets[p.lead:] {
-		times.Set(i, time.UnixMilli(b.at).UTC())
+		at[i] = time.UnixMilli(b.at).UTC()
 	}
+	times := data.NewField("time", nil, at)
 	c := p.newCurve(p.zeroFrom(all))
 	values := make([]float64, n*len(all))
 	fields := make([]*data.Field, 2*len(all))

@@ -11,7 +11,9 @@ import (
 // divideFor finds the definitions and the buckets, which depend on each other: earlier definitions can want longer buckets, and with what is read before the
 // range these reach back to yet earlier ones.
 func (p *plan) divideFor(interval, points int64) error {
-	for from := p.zone.shifted(p.from, p.shift); ; {
+	zone := p.zone
+	for from := zone.shifted(p.from, p.shift); ; {
+		p.zone, p.why = zone, ""
 		p.definitions, p.lacking, p.selective, p.notes = nil, nil, false, nil
 		if err := p.contributors(from); err != nil {
 			return err

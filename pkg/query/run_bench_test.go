@@ -27,6 +27,54 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
+// BenchmarkFrames makes frames of 100,000 points.
+func BenchmarkFrames(b *testing.B) {
+	for _, c := range []struct{ series, windows int }{{10, 10_000}, {100, 1000}, {1000, 100}} {
+		b.Run(fmt.Sprintf("series=%d/windows=%d", c.series, c.windows), func(b *testing.B) {
+			r, all := filled(b, c.series, c.windows)
+			b.ReportAllocs()
+			for b.Loop() {
+				r.frames(all)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(c.series*c.windows), "ns/point")
+		})
+	}
+}
+
+// filled is a run whose series have a value in every window.
+func filled(tb testing.TB, n, windows int) (*run, []series) {
+	tb.Helper()
+	in := testInput(Query{GroupBy: []string{"path"}})
+	in.To = int64(windows) * 10 * second
+	p, err := newPlan(in)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	keys := make([]key, n)
+	for i := range keys {
+		keys[i][0] = fmt.Sprintf("/var/log/%d.log", i)
+	}
+	t := p.newTable(keys)
+	for i := range t.series {
+		for j := range t.series[i].cells {
+			t.series[i].cells[j] = metrics{total: float64(i + j), found: true}
+		}
+	}
+	return &run{plan: p}, t.series
+}
+
+// A series has its field with a column of pointers, and its labels; the values, and everything else, are in one piece for all.
+func TestFramesNeedFewAllocations(t *testing.T) {
+	allocations := func(n int) float64 {
+		r, all := filled(t, n, 100)
+		return testing.AllocsPerRun(5, func() { r.frames(all) })
+	}
+	few, many := allocations(10), allocations(510)
+	if each := (many - few) / 500; each > 5.1 {
+		t.Errorf("%g allocations a series", each)
+	}
+}
+
 // benchmarkDocuments are those of some paths, each in every window, with their totals.
 func benchmarkDocuments(keys, windows int) *store {
 	documents := &store{}
