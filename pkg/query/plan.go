@@ -89,7 +89,10 @@ func newPlan(in Input) (*plan, error) {
 	if p.drawn() == 0 {
 		return p, nil
 	}
-	return p, p.locate()
+	if err := p.locate(); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 func (p *plan) readTimes() (err error) {

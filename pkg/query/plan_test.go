@@ -1,15 +1,17 @@
 package query
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
@@ -86,7 +88,7 @@ func TestIndicesAreNamedByDayUntilThereAreTooMany(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := indices("p", "r", tier(c.tier), at(c.start), at(c.end))
-			if diff := cmp.Diff(c.want, got); diff != "" {
+			if diff := gocmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -220,7 +222,7 @@ func TestParseToleratesWhatGrafanaAddsAndDropsFiltersWithoutValues(t *testing.T)
 		Rollup: "r", Stat: StatRate, GroupBy: []string{"a"}, Tier: TierAuto, Read: ReadSealed,
 		Filters: []Filter{{Dimension: "b", Op: "!=", Values: []string{"x"}}},
 	}
-	if diff := cmp.Diff(want, q); err != nil || diff != "" {
+	if diff := gocmp.Diff(want, q); err != nil || diff != "" {
 		t.Fatalf("%v %s", err, diff)
 	}
 	if q, err := Parse([]byte(`{"rollup":"r","stat":"rate","read":"live"}`), ReadSealed); err != nil || q.Read != ReadLive {
@@ -233,33 +235,40 @@ func TestParseToleratesWhatGrafanaAddsAndDropsFiltersWithoutValues(t *testing.T)
 	}
 }
 
-// Whatever is asked, the plan is bounded: the number of buckets, the length of what is sent, the number of indices.
-func FuzzQueriesAreBounded(f *testing.F) {
-	for _, q := range []Query{
-		{Rollup: "log_writes", Stat: StatAvg, Measure: "offset", GroupBy: []string{"host", "path"}, Top: 5},
-		{Rollup: "log_writes", Stat: StatCount, Tier: "1m", Filters: []Filter{{Dimension: "host", Op: "=~", Values: []string{"a.*"}}}},
+// Whatever is asked of whatever is kept, what is asked of Elasticsearch is bounded: the number of buckets and searches, their length, the number of indices.
+func FuzzQuery(f *testing.F) {
+	for _, q := range []string{
+		`{"rollup":"log_writes","stat":"avg","measure":"offset","groupBy":["host","path"],"top":5,"other":true}`,
+		`{"rollup":"log_writes","stat":"count","tier":"1m","filters":[{"dimension":"host","op":"=~","values":["a.*"]},{"dimension":"path","op":"exists"}]}`,
+		`{"rollup":"log_writes","stat":"percentile","measure":"time","percentile":99.9,"groupBy":["host"],"movingAverage":1000,"lookback":"1w"}`,
+		`{"rollup":"log_writes","stat":"delta","measure":"offset","shift":"1w","timezone":"Australia/Lord_Howe","read":"sealed"}`,
+		`{"rollup":"log_writes","stat":"ratio","condition":"errors","shift":"90m","timezone":"America/St_Johns","tier":"1d"}`,
+		`{"rollup":"log_writes","stat":"distinct","measure":"users","timezone":"Asia/Kolkata","lookback":"3660d"}`,
 	} {
-		raw, err := json.Marshal(q)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(raw, int64(0), int64(3_600_000), int64(15_000), int64(100))
+		f.Add([]byte(q), int64(1_790_000_000_000), int64(1_800_000_000_000), int64(15_000), int64(100), int64(7))
+		f.Add([]byte(q), int64(0), int64(maxTime), int64(1), int64(0), int64(8))
+		f.Add([]byte(q), int64(1_790_000_000_123), int64(1_790_003_000_456), int64(86_400_000), int64(1000), int64(9))
 	}
-	f.Fuzz(func(t *testing.T, raw []byte, from, to, interval, points int64) {
+	f.Fuzz(func(t *testing.T, raw []byte, from, to, interval, points, kept int64) {
 		q, err := Parse(raw, "")
 		if err != nil {
 			return
 		}
-		in := Input{Query: q, From: from, To: to, Interval: interval, MaxDataPoints: points, Rollup: testEntry(), Prefix: "tidemark"}
+		in := Input{Query: q, From: from, To: to, Interval: interval, MaxDataPoints: points, Rollup: drawnEntry(rand.New(rand.NewPCG(uint64(kept), 1)), from, to), Prefix: "tidemark"}
 		p, err := newPlan(in)
-		if err != nil {
+		var invalid *InvalidError
+		if errors.As(err, &invalid) {
 			return
+		}
+		if err != nil {
+			t.Fatal(err)
 		}
 		checkBounds(t, p, in)
 		asked := 0
 		search := func(_ context.Context, requests []Request) ([]Response, error) {
-			for _, r := range requests {
-				if asked++; asked > 3*maxSources {
+			responses := make([]Response, len(requests))
+			for i, r := range requests {
+				if asked++; asked > 5*maxSources {
 					t.Fatalf("more than %d requests", asked)
 				}
 				if n := len(r.Indices); n == 0 || n > maxIndices {
@@ -268,13 +277,48 @@ func FuzzQueriesAreBounded(f *testing.F) {
 				if !json.Valid(r.Body) || len(r.Body) > 8*len(raw)+10_000 {
 					t.Fatalf("%d bytes for a query of %d: %s", len(r.Body), len(raw), r.Body)
 				}
+				responses[i].Aggregations = []byte(`{"keys":{"buckets":[{"key":{"host":"a","path":"b"},"total":{"value":3}},{"key":{"host":"c","path":"d"}}]},"documents":{"value":3}}`)
 			}
-			return make([]Response, len(requests)), nil
+			return responses, nil
 		}
-		if _, err := Run(t.Context(), in, search); err != nil {
+		if _, err := Run(t.Context(), in, search); err != nil && !errors.As(err, &invalid) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// drawnEntry is a rollup with definitions, and tiers that are made and kept in any way.
+func drawnEntry(rng *rand.Rand, from, to int64) *rollup.CatalogEntry {
+	e := testEntry()
+	d := e.Spec
+	d.Percentiles, d.Conditions, d.Distinct = []string{"time"}, []rollup.Condition{{Name: "errors"}}, []rollup.Field{{Name: "users"}}
+	d.Tiers = []rollup.Tier{rollup.Tier(time.Minute), rollup.Tier(time.Hour), rollup.Tier(24 * time.Hour)}
+	some := func() int64 { return min(max(0, from)+rng.Int64N(max(1, min(to-max(0, from), 1<<40))), maxTime) }
+	for range rng.IntN(4) {
+		older := d
+		older.Window = rollup.Tier([]int{10, 27, 60, 3600, 86400}[rng.IntN(5)] * 1e9)
+		e.Definitions = append(e.Definitions, rollup.DefinitionProgress{Rollup: d.Name, Definition: older.Hash(), Spec: older, Since: some()})
+	}
+	e.Spec, e.Since = d, some()
+	e.Definitions = append(e.Definitions, e.DefinitionProgress)
+	sealed := some()
+	e.Progress[0].SealedThrough = &sealed
+	for i, t := range d.Chain() {
+		p := rollup.TierProgress{Tier: t}
+		if rng.IntN(2) == 0 {
+			p.From = t.Start(some())
+		}
+		if i > 0 {
+			p.Through = t.Start(some())
+		}
+		for range rng.IntN(100) {
+			at := t.Start(some())
+			p.Again = append(p.Again, rollup.Span{From: at, To: at + t.Milliseconds()})
+		}
+		slices.SortFunc(p.Again, func(a, b rollup.Span) int { return cmp.Compare(a.From, b.From) })
+		e.Tiers = append(e.Tiers, p)
+	}
+	return e
 }
 
 func checkBounds(t *testing.T, p *plan, in Input) {

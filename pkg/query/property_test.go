@@ -145,7 +145,7 @@ func (n *naive) series(t *testing.T, frames data.Frames) map[string][]answer {
 	t.Helper()
 	chosen, others := n.choose(n.lookFrom())
 	if n.traits.relativeError > 0 && n.Top > 0 && len(others) > 0 {
-		all := append(chosen, others...)
+		all := slices.Concat(chosen, others)
 		chosen, others = nil, nil
 		named := seriesByName(n.GroupBy, frames)
 		for _, name := range all {

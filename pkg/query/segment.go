@@ -113,14 +113,21 @@ func dividing(layers []layer, p piece) []layer {
 // cover cuts [from, to) so that each part is read from the first layer that has it.
 func cover(from, to int64, layers []layer) (all []segment, gaps []rollup.Span) {
 	for at := from; at < to; {
-		end, tier := to, rollup.Tier(0)
+		better, end, tier := to, to, rollup.Tier(0)
 		for _, l := range layers {
 			inside, next := within(l.spans, at)
-			if inside {
-				end, tier = min(end, next), l.tier
+			length := l.tier.Milliseconds()
+			if inside && at%length == 0 {
+				end, tier = min(next, alignUp(better, length)), l.tier // a better layer is gone over to with whole windows
 				break
 			}
-			end = min(end, next) // where a better layer begins
+			if inside {
+				next = alignUp(at, length)
+			}
+			better = min(better, next)
+		}
+		if end = min(end, to); tier == 0 {
+			end = better
 		}
 		switch n := len(all); {
 		case tier == 0:

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"math"
 	"time"
 	_ "time/tzdata" // for machines without a database of time zones
 )
@@ -45,16 +44,20 @@ func (z zone) dayStart(day int64) int64 {
 	if z.utc() {
 		return midnight
 	}
-	at, earliest := time.UnixMilli(midnight-dayLength).In(z.location), int64(math.MinInt64)
-	for {
-		_, seconds := at.Zone()
-		start := max(midnight-int64(seconds)*1000, earliest)
-		_, end := at.ZoneBounds()
-		if end.IsZero() || start < end.UnixMilli() {
-			return start
-		}
-		at, earliest = end, end.UnixMilli()
+	before := midnight - dayLength
+	start := midnight - z.offset(before)
+	if z.offset(start) == z.offset(before) {
+		return start
 	}
+	low, high := before, start // the clocks change between them
+	for high-low > 1 {
+		if middle := low + (high-low)/2; z.offset(middle) == z.offset(before) {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return max(midnight-z.offset(start), high)
 }
 
 // day is the day that holds a time. Where clocks are put back over midnight, the day that had begun goes on.
@@ -75,16 +78,22 @@ func (z zone) changes(from, to int64, limit int) []int64 {
 		return nil
 	}
 	var all []int64
-	at := time.UnixMilli(from).In(z.location)
-	for len(all) < limit {
-		_, end := at.ZoneBounds()
-		if end.IsZero() || end.UnixMilli() >= to {
+	for at := from; len(all) < limit; {
+		_, end := time.UnixMilli(at).In(z.location).ZoneBounds()
+		if end.IsZero() {
 			break
 		}
-		if _, before := at.Zone(); z.offset(end.UnixMilli()) != int64(before)*1000 && end.UnixMilli() > from {
-			all = append(all, end.UnixMilli())
+		next := end.UnixMilli()
+		if next <= at { // on the last day of a leap year, by package time
+			next = at + dayLength
 		}
-		at = end
+		if next >= to {
+			break
+		}
+		if z.offset(next) != z.offset(at) {
+			all = append(all, next)
+		}
+		at = next
 	}
 	return all
 }
