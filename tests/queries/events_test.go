@@ -85,6 +85,7 @@ func documentsOf(d *rollup.Definition, events []event) []*rollup.Document {
 	return all
 }
 
+// drawnStats are those that the naive reading knows; the others are in tiers_test.go.
 var drawnStats = []query.Stat{query.StatCount, query.StatRate, query.StatBytes, query.StatSum, query.StatAvg, query.StatMin, query.StatMax}
 
 func drawInput(rng *rand.Rand, d *rollup.Definition) query.Input {
