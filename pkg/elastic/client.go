@@ -146,7 +146,7 @@ func (c *Client) fetch(ctx context.Context, request esapi.Request) ([]byte, erro
 		return nil, c.explain(ctx, err)
 	}
 	if int64(len(body)) > c.maxBytes {
-		return nil, fmt.Errorf("the answer of Elasticsearch is longer than %d bytes: ask for a shorter time range or fewer groups", c.maxBytes)
+		return nil, &TooLongError{Limit: c.maxBytes}
 	}
 	if response.StatusCode >= http.StatusMultipleChoices {
 		return nil, parseError(response.StatusCode, response.Header, body)

@@ -94,6 +94,14 @@ func (e *ConnectionError) Error() string {
 // Unwrap gives the cause.
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
+// TooLongError is an answer that was not read to its end, since it is longer than Config.MaxResponseBytes.
+type TooLongError struct{ Limit int64 } // bytes
+
+// Error gives the limit and what makes answers shorter.
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("the answer of Elasticsearch is longer than %d bytes: ask for a shorter time range or fewer groups", e.Limit)
+}
+
 // brokenOff is what is said of an answer whose end did not come.
 const brokenOff = "the answer broke off"
 

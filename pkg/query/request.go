@@ -17,8 +17,7 @@ type Request struct {
 	// Complete wants failed shards and time-outs to be errors, not missing from the answer.
 	Complete bool `json:"complete,omitempty"`
 	// Valid is for callers that keep answers: a request with the same indices, body and Valid has the same answer, which covers sealed windows alone. It
-	// changes when late corrections or a rebuild can have changed them. Since documents can be searched up to a second after Valid tells of them, an answer
-	// is to be kept only where Valid has been known for longer. Empty: the answer is not to be kept.
+	// changes when late corrections or a rebuild can have changed them. Empty: the answer is not to be kept.
 	Valid string `json:"valid,omitempty"`
 }
 
