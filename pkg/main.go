@@ -6,12 +6,17 @@ import (
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidemark/tidemark/pkg/plugin"
 )
 
 func main() {
-	if err := datasource.Manage("tidemark-rollups-datasource", plugin.NewDatasource, datasource.ManageOpts{}); err != nil {
+	factory, err := plugin.Factory(prometheus.DefaultRegisterer)
+	if err == nil {
+		err = datasource.Manage("tidemark-rollups-datasource", factory, datasource.ManageOpts{})
+	}
+	if err != nil {
 		log.DefaultLogger.Error("serve the data source", "error", err)
 		os.Exit(1)
 	}

@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -24,26 +25,32 @@ type catalogCache struct {
 
 	flight singleflight.Group
 	mu     sync.Mutex
-	last   *rollup.Catalog
+	last   snapshot
 	loaded time.Time
+}
+
+// snapshot is a catalog, with a number that is larger than those of the catalogs that were read before.
+type snapshot struct {
+	*rollup.Catalog
+	number int64
 }
 
 func newCatalogCache(now func() time.Time, load func(context.Context) (*rollup.Catalog, error)) *catalogCache {
 	return &catalogCache{now: now, load: load}
 }
 
-func (c *catalogCache) get(ctx context.Context) (*rollup.Catalog, error) {
+func (c *catalogCache) get(ctx context.Context) (snapshot, error) {
 	c.mu.Lock()
 	last, age := c.last, c.now().Sub(c.loaded)
 	c.mu.Unlock()
-	if last != nil && age >= 0 && age < catalogAge {
+	if last.Catalog != nil && age >= 0 && age < catalogAge {
 		return last, nil
 	}
 	return c.fresh(ctx)
 }
 
 // fresh loads the catalog, or waits for a load that is under way.
-func (c *catalogCache) fresh(ctx context.Context) (*rollup.Catalog, error) {
+func (c *catalogCache) fresh(ctx context.Context) (snapshot, error) {
 	result := c.flight.DoChan("", func() (any, error) {
 		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), catalogTimeout)
 		defer cancel()
@@ -53,18 +60,18 @@ func (c *catalogCache) fresh(ctx context.Context) (*rollup.Catalog, error) {
 			return nil, err
 		}
 		c.mu.Lock()
-		c.last, c.loaded = catalog, begun
-		c.mu.Unlock()
-		return catalog, nil
+		defer c.mu.Unlock()
+		c.last, c.loaded = snapshot{catalog, c.last.number + 1}, begun
+		return c.last, nil
 	})
 	select {
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return snapshot{}, fmt.Errorf("reading the catalog of rollups was given up: %w", ctx.Err())
 	case r := <-result:
 		if r.Err != nil {
-			return nil, r.Err
+			return snapshot{}, r.Err
 		}
-		catalog, _ := r.Val.(*rollup.Catalog)
-		return catalog, nil
+		read, _ := r.Val.(snapshot)
+		return read, nil
 	}
 }

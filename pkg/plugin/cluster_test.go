@@ -19,7 +19,9 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/grafana/grafana-plugin-sdk-go/experimental/datasourcetest"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
@@ -33,6 +35,7 @@ type cluster struct {
 	answer   func(string) string // a search's body -> its answer, as JSON
 	check    func(*http.Request) int
 	catalogs atomic.Int32 // searches of the progress index for definitions
+	requests atomic.Int32 // that carried searches of rollups
 	bodies   chan string
 }
 
@@ -64,6 +67,7 @@ func (c *cluster) multiSearch(w io.Writer, body io.Reader) {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 1<<20)
 	var answers []string
+	ofRollups := false
 	for lines.Scan() {
 		header := lines.Text()
 		lines.Scan()
@@ -75,15 +79,23 @@ func (c *cluster) multiSearch(w io.Writer, body io.Reader) {
 			answers = append(answers, c.searchProgress(search))
 		} else {
 			answers = append(answers, c.answer(search))
+			ofRollups = true
 		}
+	}
+	if ofRollups {
+		c.requests.Add(1)
 	}
 	_, _ = fmt.Fprintf(w, `{"responses":[%s]}`, strings.Join(answers, ","))
 }
 
 func (c *cluster) searchProgress(search string) string {
-	kind := rollup.KindPartition
-	if strings.Contains(search, `"kind":"definition"`) {
-		kind = rollup.KindDefinition
+	kind := ""
+	for _, known := range []string{rollup.KindDefinition, rollup.KindPartition, rollup.KindTiers, rollup.KindReplay} {
+		if strings.Contains(search, `"kind":"`+known+`"`) {
+			kind = known
+		}
+	}
+	if kind == rollup.KindDefinition {
 		c.catalogs.Add(1)
 	}
 	var hits []string
@@ -102,6 +114,7 @@ func newCluster(t *testing.T) *cluster {
 		Name: "log_writes", Stream: "app", Window: rollup.Tier(10 * time.Second), Tiers: []rollup.Tier{rollup.Tier(time.Minute)},
 		Dimensions: []rollup.Field{{Name: "host"}, {Name: "path"}}, Measures: []rollup.Field{{Name: "offset"}},
 		Conditions: []rollup.Condition{{Name: "errors", Expr: "true"}}, Groupings: []rollup.Grouping{{"path"}, {}},
+		Percentiles: []string{"offset"}, Distinct: []rollup.Field{{Name: "users"}}, Retention: []rollup.Retention{{Tier: rollup.Tier(10 * time.Second), Keep: (48 * time.Hour).Milliseconds()}},
 	}
 	d.Normalize()
 	sealed := epoch.Add(-15 * time.Second).Truncate(10 * time.Second).UnixMilli()
@@ -112,6 +125,9 @@ func newCluster(t *testing.T) *cluster {
 	c.add(t, rollup.PartitionProgress{
 		Kind: rollup.KindPartition, Rollup: d.Name, Partition: "t/0", SealedThrough: &sealed, UpdatedAt: epoch.Add(-time.Second).UnixMilli(),
 	})
+	c.add(t, rollup.TiersProgress{Kind: rollup.KindTiers, Rollup: d.Name, Spec: rollup.TiersSpec{Tiers: []rollup.TierProgress{
+		{Tier: d.Window, From: epoch.Add(-49 * time.Hour).UnixMilli()}, {Tier: rollup.Tier(time.Minute), Through: epoch.Add(-5 * time.Minute).UnixMilli()},
+	}}})
 	c.answer = func(string) string {
 		return fmt.Sprintf(`{"_shards":{"total":1,"successful":1},"aggregations":{"late":{"total":{"value":0.0}},"time":{"buckets":[{"key":%d,"doc_count":3,"total":{"value":3.0}}]}}}`,
 			epoch.Add(-30*time.Second).UnixMilli())
@@ -157,8 +173,12 @@ func serve(m *testing.M) (int, error) {
 	if err := listener.Close(); err != nil { // the harness listens by itself, and tells no port
 		return 0, err
 	}
+	shared, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		return 0, err
+	}
 	factory := func(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
-		return newDatasource(ctx, s, func() time.Time { return epoch }), nil
+		return newDatasource(ctx, s, shared, func() time.Time { return epoch }), nil
 	}
 	if served, err = datasourcetest.Manage(factory, datasourcetest.ManageOpts{Address: address}); err != nil {
 		return 0, err
@@ -188,8 +208,12 @@ func (g grafana) query(t *testing.T, headers map[string]string, queries ...strin
 	t.Helper()
 	request := &backend.QueryDataRequest{PluginContext: g.context(), Headers: headers}
 	for i, q := range queries {
+		kind := ""
+		if strings.Contains(q, `"queryType":"annotations"`) {
+			kind = query.TypeAnnotations
+		}
 		request.Queries = append(request.Queries, backend.DataQuery{
-			RefID: string(rune('A' + i)), JSON: []byte(q), Interval: 10 * time.Second, MaxDataPoints: 100,
+			RefID: string(rune('A' + i)), QueryType: kind, JSON: []byte(q), Interval: 10 * time.Second, MaxDataPoints: 100,
 			TimeRange: backend.TimeRange{From: epoch.Add(-time.Minute), To: epoch},
 		})
 	}

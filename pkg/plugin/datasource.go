@@ -3,11 +3,14 @@ package plugin
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/datasource"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/query"
@@ -22,8 +25,9 @@ type Datasource struct {
 	problem  error
 	settings settings
 	client   *elastic.Client
-	search   query.Search
-	catalog  *catalogCache
+	// cache is what queries and resource calls search by.
+	cache   *cache
+	catalog *catalogCache
 	now      func() time.Time
 	dispose  func()
 }
@@ -35,34 +39,60 @@ var (
 	_ instancemgmt.InstanceDisposer = (*Datasource)(nil)
 )
 
-// NewDatasource makes the instance for one data source's settings. Settings that cannot work do not fail here but in every call, with what is wrong.
-func NewDatasource(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
-	return newDatasource(ctx, s, time.Now), nil
+// Factory makes the instances of data sources, which share their metrics in the registry. Settings that cannot work do not fail an instance's making but
+// every call, with what is wrong.
+func Factory(registry prometheus.Registerer) (datasource.InstanceFactoryFunc, error) {
+	m, err := newMetrics(registry)
+	if err != nil {
+		return nil, fmt.Errorf("register the metrics: %w", err)
+	}
+	return func(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
+		return newDatasource(ctx, s, m, time.Now), nil
+	}, nil
 }
 
-func newDatasource(ctx context.Context, s backend.DataSourceInstanceSettings, now func() time.Time) *Datasource {
+func newDatasource(ctx context.Context, s backend.DataSourceInstanceSettings, m *metrics, now func() time.Time) *Datasource {
 	d := &Datasource{now: now, dispose: func() {}}
 	d.CallResourceHandler = httpadapter.New(d.resources())
 	if d.settings, d.problem = parseSettings(s); d.problem != nil {
 		return d
 	}
-	if d.client, d.dispose, d.problem = d.settings.connect(ctx, s); d.problem != nil {
+	var closeIdle func()
+	if d.client, closeIdle, d.problem = d.settings.connect(ctx, s); d.problem != nil {
 		return d
 	}
-	d.search = search.Over(d.client)
+	each := search.OverEach(d.client)
+	d.cache = newCache(d.settings.cacheBytes, now, m, limited(measured(each, now, m)))
 	d.catalog = newCatalogCache(now, func(ctx context.Context) (*rollup.Catalog, error) {
-		return query.LoadCatalog(ctx, d.settings.prefix, d.search)
+		return query.LoadCatalog(ctx, d.settings.prefix, each.All)
 	})
+	d.dispose = func() {
+		d.cache.clear()
+		closeIdle()
+	}
 	return d
 }
 
-// Dispose lets go of the instance's connections.
+// Dispose lets go of the instance's connections and of what it keeps.
 func (d *Datasource) Dispose() { d.dispose() }
 
 // rollups is the catalog, at most a few seconds old.
-func (d *Datasource) rollups(ctx context.Context) (*rollup.Catalog, error) {
+func (d *Datasource) rollups(ctx context.Context) (snapshot, error) {
 	if d.problem != nil {
-		return nil, d.problem
+		return snapshot{}, d.problem
 	}
 	return d.catalog.get(ctx)
+}
+
+// rollup finds one in the catalog, and gives the catalog's number.
+func (d *Datasource) rollup(ctx context.Context, name string) (*rollup.CatalogEntry, int64, error) {
+	catalog, err := d.rollups(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	entry, found := catalog.Rollup(name)
+	if !found {
+		return nil, 0, d.noRollup(catalog.Catalog, name)
+	}
+	return entry, catalog.number, nil
 }

@@ -69,7 +69,7 @@ func (d *Datasource) examine(ctx context.Context, details *healthDetails) (strin
 	if len(catalog.Rollups) == 0 {
 		return "", errors.New(d.noRollups())
 	}
-	return d.message(catalog, details), nil
+	return d.message(catalog.Catalog, details), nil
 }
 
 func forbidden(err error) bool {

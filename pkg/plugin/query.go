@@ -2,82 +2,83 @@ package plugin
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
-	"golang.org/x/sync/errgroup"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/tidemark/tidemark/pkg/query"
+	"github.com/tidemark/tidemark/pkg/search"
 )
 
 const (
-	// queriesAtOnce is how many queries of one request are worked on at the same time.
-	queriesAtOnce = 4
+	// queriesAtOnce is how many queries of one request are worked on at the same time. Their searches go together, so it is as many as a panel has; what
+	// each needs until its answer is made is held in memory.
+	queriesAtOnce = 16
 	// maxQueries bounds the queries of one request.
 	maxQueries = 100
 )
 
-// QueryData answers each query by itself: one that fails has its error in its own response. Queries of alert rules read sealed windows unless they say
-// otherwise, since a bucket that is still filling looks like a fall.
+// QueryData answers each query by itself: one that fails has its error in its own response. Their searches go to Elasticsearch together.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	if len(req.Queries) > maxQueries {
 		return nil, backend.DownstreamErrorf("the request has %d queries: at most %d are allowed", len(req.Queries), maxQueries)
 	}
-	read := query.ReadLive
-	if fromAlert(req) {
-		read = query.ReadSealed
-	}
-	responses := make([]backend.DataResponse, len(req.Queries))
-	var group errgroup.Group
-	group.SetLimit(queriesAtOnce)
-	for i, q := range req.Queries {
-		group.Go(func() error {
-			responses[i] = d.answer(ctx, q, read)
-			return nil
+	answers := make([]backend.DataResponse, len(req.Queries))
+	alert := fromAlert(req)
+	workers := min(len(req.Queries), queriesAtOnce)
+	searches := newBatch(workers, func(all []asked) []search.Result { return d.cache.search(ctx, all) })
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			defer searches.leave()
+			for i := next.Add(1) - 1; i < int64(len(req.Queries)); i = next.Add(1) - 1 {
+				answers[i] = d.answer(ctx, req.Queries[i], alert, searches)
+			}
 		})
 	}
-	_ = group.Wait() // errors are in the responses
+	group.Wait()
+	searches.wait()
 	all := backend.NewQueryDataResponse()
 	for i, q := range req.Queries {
-		all.Responses[q.RefID] = responses[i]
+		all.Responses[q.RefID] = answers[i]
 	}
 	return all, nil
 }
 
-func fromAlert(req *backend.QueryDataRequest) bool {
-	return req.Headers[backend.FromAlertHeaderName] == "true" || req.GetHTTPHeader(backend.FromAlertHeaderName) == "true"
-}
-
 // answer turns what goes wrong with one query, a panic too, into its response.
-func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, read query.Read) (response backend.DataResponse) {
+func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, alert bool, searches *batch) (response backend.DataResponse) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			backend.Logger.FromContext(ctx).Error("query panicked", "refId", q.RefID, "cause", cause, "stack", string(debug.Stack()))
-			response = errorResponse(backend.PluginError(fmt.Errorf("the query failed by a fault of the plugin: %v", cause)))
+			response = errorResponse(backend.PluginErrorf("the query failed by a fault of the plugin, please report it: %v", cause))
 		}
 	}()
-	response, err := d.run(ctx, q, read)
+	run := d.series
+	if q.QueryType == query.TypeAnnotations {
+		run = d.annotations
+	}
+	frames, err := run(ctx, q, alert, searches)
 	if err != nil {
 		return errorResponse(err)
 	}
-	return response
+	return backend.DataResponse{Frames: frames, Status: backend.StatusOK}
 }
 
-func (d *Datasource) run(ctx context.Context, q backend.DataQuery, read query.Read) (backend.DataResponse, error) {
-	model, err := query.Parse(q.JSON, read)
+// series answers a query for values over time.
+func (d *Datasource) series(ctx context.Context, q backend.DataQuery, alert bool, searches *batch) (data.Frames, error) {
+	model, err := parse(q.JSON, alert)
 	if err != nil {
-		return backend.DataResponse{}, err
+		return nil, err
 	}
-	catalog, err := d.rollups(ctx)
+	entry, number, err := d.rollup(ctx, model.Rollup)
 	if err != nil {
-		return backend.DataResponse{}, err
+		return nil, err
 	}
-	entry, found := catalog.Rollup(model.Rollup)
-	if !found {
-		return backend.DataResponse{}, d.noRollup(catalog, model.Rollup)
-	}
-	frames, err := query.Run(ctx, query.Input{
+	return query.Run(ctx, query.Input{
 		Query:         model,
 		From:          q.TimeRange.From.UnixMilli(),
 		To:            q.TimeRange.To.UnixMilli(),
@@ -85,9 +86,5 @@ func (d *Datasource) run(ctx context.Context, q backend.DataQuery, read query.Re
 		MaxDataPoints: q.MaxDataPoints,
 		Rollup:        entry,
 		Prefix:        d.settings.prefix,
-	}, d.search)
-	if err != nil {
-		return backend.DataResponse{}, err
-	}
-	return backend.DataResponse{Frames: frames, Status: backend.StatusOK}, nil
+	}, searches.search(number))
 }

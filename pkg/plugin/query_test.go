@@ -121,7 +121,7 @@ func TestFailuresOfTheClusterAreDownstreamErrors(t *testing.T) {
 }
 
 func TestMoreQueriesThanAllowedAreRefused(t *testing.T) {
-	d := newDatasource(t.Context(), backend.DataSourceInstanceSettings{URL: "http://localhost:1"}, time.Now)
+	d := newDatasource(t.Context(), backend.DataSourceInstanceSettings{URL: "http://localhost:1"}, nil, time.Now)
 	if _, err := d.QueryData(t.Context(), &backend.QueryDataRequest{Queries: make([]backend.DataQuery, maxQueries+1)}); err == nil {
 		t.Error("accepted")
 	}

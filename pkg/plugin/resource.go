@@ -3,55 +3,69 @@ package plugin
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"runtime/debug"
 	"strconv"
-	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/tidemark/tidemark/pkg/query"
-	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
-// rollupInfo is a rollup as the editors see it.
-type rollupInfo struct {
-	Name       string     `json:"name"`
-	Stream     string     `json:"stream"`
-	Window     string     `json:"window"`
-	Tiers      []string   `json:"tiers"`
-	Dimensions []string   `json:"dimensions"`
-	Measures   []string   `json:"measures"`
-	Conditions []string   `json:"conditions"`
-	Groupings  [][]string `json:"groupings"`
-	Definition string     `json:"definition"`
-	Tidemark   *string    `json:"tidemark"`
-	UpdatedAt  *string    `json:"updatedAt,omitempty"`
-}
+// What the parameters of one resource call hold at most.
+const (
+	maxParameterBytes = 64 << 10 // together, as they are in the URL
+	maxParameters     = 50
+)
 
 // resources serves what the editors ask for, as JSON; errors are {"message": ...} with their status.
 func (d *Datasource) resources() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/rollups", get(d.listRollups))
-	mux.HandleFunc("/values", get(d.listValues))
+	for path, handle := range map[string]func(*http.Request, parameters) (any, error){
+		"/rollups":    d.listRollups,
+		"/dimensions": d.listDimensions,
+		"/values":     d.listValues,
+		"/tag-keys":   d.listTagKeys,
+		"/tag-values": d.listTagValues,
+		"/explain":    d.explain,
+	} {
+		mux.HandleFunc(path, get(handle))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, r, http.StatusNotFound, "there is no such resource: GET rollups and GET values are")
+		writeError(w, r, http.StatusNotFound, "there is no such resource: GET rollups, dimensions, values, tag-keys, tag-values and explain are")
 	})
 	return mux
 }
 
-func get(handle func(*http.Request) (any, error)) http.HandlerFunc {
+func get(handle func(*http.Request, parameters) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			w.Header().Set("Allow", http.MethodGet)
 			writeError(w, r, http.StatusMethodNotAllowed, "only GET is allowed")
 			return
 		}
-		answer, err := handle(r)
+		answer, err := answerResource(r, handle)
 		if err != nil {
 			writeError(w, r, statusOf(err), err.Error())
 			return
 		}
 		write(w, r, http.StatusOK, answer)
 	}
+}
+
+// answerResource turns what goes wrong, a panic too, into an error.
+func answerResource(r *http.Request, handle func(*http.Request, parameters) (any, error)) (answer any, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			backend.Logger.FromContext(r.Context()).Error("resource call panicked", "path", r.URL.Path, "cause", cause, "stack", string(debug.Stack()))
+			err = backend.PluginErrorf("the call failed by a fault of the plugin, please report it: %v", cause)
+		}
+	}()
+	p, err := readParameters(r.URL)
+	if err != nil {
+		return nil, err
+	}
+	return handle(r, p)
 }
 
 func writeError(w http.ResponseWriter, r *http.Request, status int, message string) {
@@ -66,86 +80,28 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	}
 }
 
-func (d *Datasource) listRollups(r *http.Request) (any, error) {
-	catalog, err := d.rollups(r.Context())
+// parameters are those of a resource call. Ones that a resource does not know are passed over; of one that comes twice, the first counts.
+type parameters url.Values
+
+func readParameters(u *url.URL) (parameters, error) {
+	if n := len(u.RawQuery); n > maxParameterBytes {
+		return nil, query.Invalid("the parameters are %d bytes long: at most %d are allowed", n, maxParameterBytes)
+	}
+	values, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, err
+		return nil, query.Invalid("the parameters cannot be read: write them as name=value, joined by &, with other characters escaped")
 	}
-	all := make([]rollupInfo, len(catalog.Rollups))
-	for i := range catalog.Rollups {
-		all[i] = describe(&catalog.Rollups[i])
+	if len(values) > maxParameters {
+		return nil, query.Invalid("there are %d parameters: at most %d are allowed", len(values), maxParameters)
 	}
-	return map[string]any{"rollups": all}, nil
+	return parameters(values), nil
 }
 
-func describe(entry *rollup.CatalogEntry) rollupInfo {
-	spec := &entry.Spec
-	info := rollupInfo{
-		Name: entry.Rollup, Stream: entry.Stream, Window: spec.Window.String(), Definition: entry.Definition,
-		Tiers: []string{spec.Window.String()}, Dimensions: fieldNames(spec.Dimensions), Measures: fieldNames(spec.Measures),
-		Conditions: make([]string, len(spec.Conditions)), Groupings: make([][]string, len(spec.Groupings)),
-	}
-	for _, t := range spec.Tiers {
-		info.Tiers = append(info.Tiers, t.String())
-	}
-	for i, c := range spec.Conditions {
-		info.Conditions[i] = c.Name
-	}
-	for i, g := range spec.Groupings {
-		info.Groupings[i] = append([]string{}, g...)
-	}
-	if tidemark, sealed := entry.Tidemark(); sealed {
-		info.Tidemark = instant(tidemark)
-	}
-	if updated := entry.LastUpdate(); updated != 0 {
-		info.UpdatedAt = instant(updated)
-	}
-	return info
-}
+func (p parameters) text(name string) string { return url.Values(p).Get(name) }
 
-func fieldNames(fields []rollup.Field) []string {
-	all := make([]string, len(fields))
-	for i, f := range fields {
-		all[i] = f.Name
-	}
-	return all
-}
-
-func instant(ms int64) *string {
-	text := time.UnixMilli(ms).UTC().Format(time.RFC3339Nano)
-	return &text
-}
-
-func (d *Datasource) listValues(r *http.Request) (any, error) {
-	catalog, err := d.rollups(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	parameters := r.URL.Query()
-	in := query.ValuesInput{Dimension: parameters.Get("dimension"), Search: parameters.Get("search"), Prefix: d.settings.prefix}
-	for name, place := range map[string]*int64{"from": &in.From, "to": &in.To} {
-		if *place, err = number(name, parameters.Get(name)); err != nil {
-			return nil, err
-		}
-	}
-	limit, err := number("limit", parameters.Get("limit"))
-	if err != nil {
-		return nil, err
-	}
-	in.Limit = int(limit)
-	var found bool
-	if in.Rollup, found = catalog.Rollup(parameters.Get("rollup")); !found {
-		return nil, d.noRollup(catalog, parameters.Get("rollup"))
-	}
-	values, truncated, err := query.Values(r.Context(), in, d.search)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"values": values, "truncated": truncated}, nil
-}
-
-// number reads a parameter that may be left out.
-func number(name, text string) (int64, error) {
+// number reads a whole number; 0 where it is left out.
+func (p parameters) number(name string) (int64, error) {
+	text := p.text(name)
 	if text == "" {
 		return 0, nil
 	}
@@ -154,4 +110,28 @@ func number(name, text string) (int64, error) {
 		return 0, query.Invalid("%s=%.40q is not a whole number", name, text)
 	}
 	return n, nil
+}
+
+// numbers reads several.
+func (p parameters) numbers(places map[string]*int64) error {
+	for name, place := range places {
+		var err error
+		if *place, err = p.number(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filters reads a JSON array of filters, as queries have them; none where it is left out.
+func (p parameters) filters() ([]query.Filter, error) {
+	text := p.text("filters")
+	if text == "" {
+		return nil, nil
+	}
+	var filters []query.Filter
+	if err := json.Unmarshal([]byte(text), &filters); err != nil {
+		return nil, query.Invalid(`filters is not an array of filters such as [{"dimension":"host","op":"=","values":["web-1"]}]: %v`, err)
+	}
+	return filters, nil
 }

@@ -12,7 +12,9 @@ func TestRollupsAreListedForTheEditors(t *testing.T) {
 	g := connect(t, backend.DataSourceInstanceSettings{URL: newCluster(t).start(t)})
 	status, body := g.resource(t, http.MethodGet, "rollups")
 	want := `{"rollups":[{"name":"log_writes","stream":"app","window":"10s","tiers":["10s","1m"],"dimensions":["host","path"],"measures":["offset"],` +
-		`"conditions":["errors"],"groupings":[["host","path"],["path"],[]],"definition":"0123456789abcdef","tidemark":"2026-01-01T00:59:40Z","updatedAt":"2026-01-01T00:59:59Z"}]}`
+		`"conditions":["errors"],"groupings":[["host","path"],["path"],[]],"percentiles":["offset"],"distinct":["users"],"retention":[{"tier":"10s","keep":"48h0m0s"}],` +
+		`"tierProgress":[{"tier":"10s","from":"2025-12-30T00:00:00Z"},{"tier":"1m","through":"2026-01-01T00:55:00Z"}],` +
+		`"definition":"0123456789abcdef","tidemark":"2026-01-01T00:59:40Z","behindSeconds":20,"updatedAt":"2026-01-01T00:59:59Z"}]}`
 	if status != http.StatusOK || body != want {
 		t.Errorf("%d\ngot  %s\nwant %s", status, body, want)
 	}

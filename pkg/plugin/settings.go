@@ -26,12 +26,19 @@ const (
 // maxResponseBytes bounds one answer of Elasticsearch. The largest that a query plans is about a tenth of it.
 const maxResponseBytes = 128 << 20
 
+// What answers may take that are kept to be given again, in MiB: by default and at most.
+const (
+	defaultCacheMiB = 64
+	maxCacheMiB     = 1024
+)
+
 // settings are what the data source's page saves, checked.
 type settings struct {
-	url    string
-	prefix string
-	auth   string
-	apiKey string
+	url        string
+	prefix     string
+	auth       string
+	apiKey     string
+	cacheBytes int64
 }
 
 // savedJSON is the part of jsonData that is read. The unused fields are here because the SDK takes them for strings without looking.
@@ -42,6 +49,8 @@ type savedJSON struct {
 	URL           string `json:"url"`
 	ServerName    string `json:"serverName"`
 	BasicAuthUser string `json:"basicAuthUser"`
+	// CacheMiB is how much memory kept answers take at most; 0 keeps none. Default: 64.
+	CacheMiB *int64 `json:"cacheMiB"`
 }
 
 // settingsError is something that whoever set up the data source can mend.
@@ -72,6 +81,14 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 		return settings{}, badSettings("the index prefix %.120q is not one: lower-case letters, digits, - and _ are allowed, beginning with a letter or digit, at most %d characters",
 			parsed.prefix, rollup.MaxPrefixLength)
 	}
+	cacheMiB := int64(defaultCacheMiB)
+	if saved.CacheMiB != nil {
+		cacheMiB = *saved.CacheMiB
+	}
+	if cacheMiB < 0 || cacheMiB > maxCacheMiB {
+		return settings{}, badSettings("cacheMiB is %d: 0 (nothing is kept) to %d are allowed", cacheMiB, maxCacheMiB)
+	}
+	parsed.cacheBytes = cacheMiB << 20
 	parsed.apiKey = s.DecryptedSecureJSONData["apiKey"]
 	parsed.auth, err = chooseAuth(saved.AuthMethod, s.BasicAuthEnabled, parsed.apiKey != "")
 	if err != nil {

@@ -1,7 +1,10 @@
 package query
 
 import (
+	"cmp"
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
@@ -14,6 +17,10 @@ type ValuesInput struct {
 	Dimension string
 	// Search keeps the values that contain it, in any case; empty keeps all.
 	Search string
+	// Regex keeps the values that match it as a whole, in Go's syntax; empty keeps all.
+	Regex string
+	// Filters keep the values of events that meet all of them.
+	Filters []Filter
 	// Limit is 1 to MaxValues; 0 stands for MaxValues.
 	Limit int
 	// From and To bound the time range in milliseconds since the epoch; both 0 for all time.
@@ -32,7 +39,9 @@ type Value struct {
 // valuesPerShard is how many values each shard considers: where a day has more, the choice among them is an estimate, as is good enough to choose from.
 const valuesPerShard = 10_000
 
-// Values lists the values of a dimension, the ones with the most events first. The second result tells whether there are more than the limit.
+// Values lists the values of a dimension, the ones with the most events first. The second result tells whether there are more than the limit. A long time
+// range is read from coarser tiers, whose windows can reach a little beyond its ends; where several tiers have a part of it, the counts of values that are
+// rare in one of them are estimates.
 func Values(ctx context.Context, in ValuesInput, search Search) ([]Value, bool, error) {
 	limit := in.Limit
 	if limit == 0 {
@@ -41,63 +50,137 @@ func Values(ctx context.Context, in ValuesInput, search Search) ([]Value, bool, 
 	if limit < 0 || limit > MaxValues {
 		return nil, false, Invalid("limit is %d: 1 to %d are allowed", in.Limit, MaxValues)
 	}
-	request, err := in.request(limit)
+	requests, err := in.requests(limit)
 	if err != nil {
 		return nil, false, err
 	}
-	responses, err := ask(ctx, search, []Request{request})
+	responses, err := ask(ctx, search, requests)
 	if err != nil {
 		return nil, false, err
 	}
-	var answer struct {
-		Values struct {
-			Buckets []struct {
-				Key   string `json:"key"`
-				Total number `json:"total"`
-			} `json:"buckets"`
-		} `json:"values"`
+	counts := map[string]int64{}
+	for _, r := range responses {
+		var answer struct {
+			Values struct {
+				Buckets []struct {
+					Key   string `json:"key"`
+					Total metric `json:"total"`
+				} `json:"buckets"`
+			} `json:"values"`
+		}
+		if err := decode(r, &answer); err != nil {
+			return nil, false, err
+		}
+		for _, b := range answer.Values.Buckets {
+			counts[b.Key] += int64(number(b.Total))
+		}
 	}
-	if err := decode(responses[0], &answer); err != nil {
-		return nil, false, err
-	}
-	values := make([]Value, 0, limit)
-	for _, b := range answer.Values.Buckets[:min(limit, len(answer.Values.Buckets))] {
-		values = append(values, Value{Value: b.Key, Count: int64(b.Total.value)})
-	}
-	return values, len(answer.Values.Buckets) > limit, nil
+	values, truncated := MostFrequent(counts, limit)
+	return values, truncated, nil
 }
 
-func (in *ValuesInput) request(limit int) (Request, error) {
-	spec := &in.Rollup.Spec
-	if spec.Dimension(in.Dimension) < 0 {
-		return Request{}, Invalid("rollup %q has no dimension %s: it has %s", in.Rollup.Rollup, quote(in.Dimension), list(names(spec.Dimensions)))
+// MostFrequent gives up to limit values, the ones with the most events first and equal ones in their own order, and whether there are more.
+func MostFrequent(counts map[string]int64, limit int) ([]Value, bool) {
+	values := make([]Value, 0, len(counts))
+	for v, n := range counts {
+		values = append(values, Value{Value: v, Count: n})
 	}
-	grouping, found := spec.SmallestGrouping([]string{in.Dimension})
-	if !found {
-		return Request{}, Invalid("rollup %q is kept by no grouping that holds %s", in.Rollup.Rollup, quote(in.Dimension))
+	slices.SortFunc(values, func(a, b Value) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value))
+	})
+	return values[:min(limit, len(values))], len(values) > limit
+}
+
+func (in *ValuesInput) requests(limit int) ([]Request, error) {
+	from, to := in.From, in.To
+	if from == 0 && to == 0 {
+		to = maxTime
+	} else if from < 0 || to > maxTime || from >= to {
+		return nil, Invalid("the time range %d to %d (ms) is not one: it begins at 1970 or later and before it ends", from, to)
 	}
-	field := rollup.DimensionField(in.Dimension)
-	must := []object{term(rollup.FieldGrouping, grouping.String())}
-	where := []string{rollup.IndexPattern(in.Prefix, in.Rollup.Rollup, spec.Window)}
-	if in.From != 0 || in.To != 0 {
-		if in.From < 0 || in.To > maxTime || in.From >= in.To {
-			return Request{}, Invalid("the time range %d to %d (ms) is not one: it begins at 1970 or later and before it ends", in.From, in.To)
+	further, mustNot, err := in.conditions()
+	if err != nil {
+		return nil, err
+	}
+	grouped, err := in.grouped()
+	if err != nil {
+		return nil, err
+	}
+	parts := stretches(in.Rollup, from, to)
+	size := limit + 1
+	if len(parts) > 1 { // what is rare in one can be frequent in another
+		size = min(5*size, valuesPerShard)
+	}
+	requests := make([]Request, len(parts))
+	for i, s := range parts {
+		where, must := s.read(in.Rollup, in.Prefix, grouped)
+		body, err := encode(aggregate(append(must, further...), mustNot, object{"values": object{
+			"terms": object{
+				"field": rollup.DimensionField(in.Dimension), "size": size, "shard_size": valuesPerShard, "order": []object{{"total": "desc"}, {"_key": "asc"}},
+			},
+			"aggs": object{"total": sumOf(rollup.FieldCount)},
+		}}))
+		if err != nil {
+			return nil, err
 		}
-		tier := max(spec.Window.Milliseconds(), 1)
-		start, end := alignDown(in.From, tier), alignUp(in.To, tier)
-		must = append(must, during(start, end))
-		where = indices(in.Prefix, in.Rollup.Rollup, spec.Window, start, end)
+		requests[i] = Request{Indices: where, Body: body}
 	}
+	return requests, nil
+}
+
+// grouped checks the dimensions that are asked for and filtered by.
+func (in *ValuesInput) grouped() (object, error) {
+	dimensions := []string{in.Dimension}
+	for _, f := range in.Filters {
+		if !slices.Contains(dimensions, f.Dimension) {
+			dimensions = append(dimensions, f.Dimension)
+		}
+	}
+	spec := &in.Rollup.Spec
+	for _, name := range dimensions {
+		if spec.Dimension(name) < 0 {
+			return nil, Invalid("rollup %q has no dimension %s: it has %s", in.Rollup.Rollup, quote(name), list(names(spec.Dimensions)))
+		}
+	}
+	grouped, found := groupedBy(in.Rollup, dimensions)
+	if !found {
+		return nil, Invalid("rollup %q is kept by no grouping that holds %s", in.Rollup.Rollup, list(dimensions))
+	}
+	return grouped, nil
+}
+
+// conditions are what the documents of the values meet, and what they do not.
+func (in *ValuesInput) conditions() (must, mustNot []object, err error) {
+	field := rollup.DimensionField(in.Dimension)
 	if in.Search != "" {
 		pattern, err := contains(in.Search)
 		if err != nil {
-			return Request{}, Invalid("the search text is too long: at most %d bytes are allowed, and less with many letters", maxPatternBytes)
+			return nil, nil, Invalid("the search text is too long: at most %d bytes are allowed, and less with many letters", maxPatternBytes)
 		}
 		must = append(must, object{"regexp": object{field: object{"value": pattern}}})
 	}
-	body, err := encode(aggregate(must, nil, object{"values": object{
-		"terms": object{"field": field, "size": limit + 1, "shard_size": valuesPerShard, "order": []object{{"total": "desc"}, {"_key": "asc"}}},
-		"aggs":  object{"total": sumOf(rollup.FieldCount)},
-	}}))
-	return Request{Indices: where, Body: body}, err
+	if in.Regex != "" {
+		pattern, err := lucene(in.Regex)
+		if err != nil {
+			return nil, nil, Invalid("%v", err)
+		}
+		must = append(must, object{"regexp": object{field: object{"value": pattern}}})
+	}
+	checked := Query{Filters: in.Filters}
+	if err := checked.normalizeFilters(); err != nil {
+		return nil, nil, err
+	}
+	in.Filters = checked.Filters
+	for _, f := range in.Filters {
+		clause, err := f.clause()
+		if err != nil {
+			return nil, nil, err
+		}
+		if strings.HasPrefix(f.Op, "!") {
+			mustNot = append(mustNot, clause)
+		} else {
+			must = append(must, clause)
+		}
+	}
+	return must, mustNot, nil
 }
