@@ -108,7 +108,7 @@ func (c *cluster) searchProgress(search string) string {
 }
 
 // newCluster holds log_writes, and finds 3 events at 00:59:30.
-func newCluster(t *testing.T) *cluster {
+func newCluster(t testing.TB) *cluster {
 	t.Helper()
 	d := rollup.Definition{
 		Name: "log_writes", Stream: "app", Window: rollup.Tier(10 * time.Second), Tiers: []rollup.Tier{rollup.Tier(time.Minute)},
@@ -135,7 +135,7 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-func (c *cluster) add(t *testing.T, document any) {
+func (c *cluster) add(t testing.TB, document any) {
 	t.Helper()
 	raw, err := json.Marshal(document)
 	if err != nil {

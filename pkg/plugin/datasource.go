@@ -28,8 +28,8 @@ type Datasource struct {
 	// cache is what queries and resource calls search by.
 	cache   *cache
 	catalog *catalogCache
-	now      func() time.Time
-	dispose  func()
+	now     func() time.Time
+	dispose func()
 }
 
 var (

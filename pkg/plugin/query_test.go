@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -85,6 +86,51 @@ func TestAlertRulesReadSealedWindowsUnlessTheySayOtherwise(t *testing.T) {
 				t.Errorf("alerting does not take the frame for a time series: %v", frame.Meta)
 			}
 		})
+	}
+}
+
+func TestTheQueriesOfARequestAreSearchedTogether(t *testing.T) {
+	c := newCluster(t)
+	g := connect(t, backend.DataSourceInstanceSettings{URL: c.start(t), JSONData: []byte(`{"cacheMiB":0}`)})
+	var queries []string
+	for i := range queriesAtOnce {
+		queries = append(queries, fmt.Sprintf(`{"rollup":"log_writes","stat":"count","filters":[{"dimension":"host","op":"=","values":["web-%d"]}]}`, i))
+	}
+	for ref, r := range g.query(t, nil, append(queries, `{"rollup":"log_writes","stat":"median"}`)...) {
+		if failed := ref == string(rune('A'+queriesAtOnce)); (r.Error != nil) != failed {
+			t.Errorf("%s: %v", ref, r.Error)
+		}
+	}
+	if n := c.requests.Load(); n != 1 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
+func TestAnnotationsAreAnsweredOverGRPC(t *testing.T) {
+	c := newCluster(t)
+	g := connect(t, backend.DataSourceInstanceSettings{URL: c.start(t)})
+	r := g.query(t, nil, `{"queryType":"annotations","rollup":"log_writes","kinds":["unsealed"]}`, `{"queryType":"annotations","rollup":"log_writes","kinds":["x"]}`)
+	if a := r["A"]; a.Error != nil || len(a.Frames) != 1 || a.Frames[0].Rows() != 1 {
+		t.Errorf("%v %v", a.Error, a.Frames)
+	}
+	if b := r["B"]; b.Error == nil || b.Status != backend.StatusBadRequest {
+		t.Errorf("an unknown kind: %d %v", b.Status, b.Error)
+	}
+}
+
+func TestQueriesOfAlertRulesLookBackUnlessTheySayOtherwise(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"a":1}`:           `{"a":1,"lookback":"1d"}`,
+		`{"lookback":null}`: `{"lookback":"1d"}`,
+		`{"lookback":""}`:   `{"lookback":""}`,
+		`{"lookback":"2h"}`: `{"lookback":"2h"}`,
+		`null`:              `null`,
+		`[]`:                `[]`,
+		`{`:                 `{`,
+	} {
+		if got := string(withDefault([]byte(raw), "lookback", alertLookback)); got != want {
+			t.Errorf("%s becomes %s, want %s", raw, got, want)
+		}
 	}
 }
 

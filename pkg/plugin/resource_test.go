@@ -1,7 +1,9 @@
 package plugin
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -66,11 +68,69 @@ func TestResourceErrorsHaveTheirStatusAndAMessage(t *testing.T) {
 		{http.MethodGet, "values?rollup=log_writes&dimension=path&limit=many", http.StatusBadRequest, `limit=\"many\" is not a whole number`},
 		{http.MethodGet, "values?rollup=log_writes&dimension=path&limit=1001", http.StatusBadRequest, "1 to 1000 are allowed"},
 		{http.MethodGet, "values?rollup=log_writes&dimension=path&from=5&to=2", http.StatusBadRequest, "the time range"},
+		{http.MethodGet, "values?rollup=log_writes&dimension=path&regex=(", http.StatusBadRequest, "the regular expression"},
+		{http.MethodGet, "values?rollup=log_writes&dimension=path&filters={}", http.StatusBadRequest, "filters is not an array of filters"},
+		{http.MethodGet, "values?rollup=log_writes&dimension=path&filters=[{%22dimension%22:%22zone%22,%22op%22:%22=%22,%22values%22:[%22a%22]}]", http.StatusBadRequest, `no dimension \"zone\"`},
+		{http.MethodGet, "values?rollup=log_writes&dimension=path&limit=9223372036854775807", http.StatusBadRequest, "1 to 1000 are allowed"},
+		{http.MethodGet, "values?rollup=log_writes&search=%zz", http.StatusBadRequest, "the parameters cannot be read"},
+		{http.MethodGet, "values?" + strings.Repeat("a", maxParameterBytes+1), http.StatusBadRequest, "bytes long"},
+		{http.MethodGet, "values?" + manyParameters(), http.StatusBadRequest, "at most 50 are allowed"},
+		{http.MethodGet, "dimensions?rollup=other", http.StatusNotFound, `there is no rollup \"other\"`},
+		{http.MethodGet, "tag-keys?rollup=other", http.StatusNotFound, `there is no rollup \"other\"`},
+		{http.MethodGet, "tag-values?rollup=log_writes&key=zone", http.StatusBadRequest, `no dimension \"zone\"`},
+		{http.MethodGet, "explain?query={}", http.StatusBadRequest, "names no rollup"},
+		{http.MethodGet, "explain?query=" + url.QueryEscape(countQuery), http.StatusBadRequest, "the time range"},
 		{http.MethodGet, "values?rollup=log_writes&dimension=path&search=" + strings.Repeat("a", 2000), http.StatusBadRequest, "too long"},
 	} {
 		status, body := g.resource(t, c.method, c.path)
 		if status != c.status || !strings.HasPrefix(body, `{"message":"`) || !strings.Contains(body, c.want) {
 			t.Errorf("%s %.60s: %d %s, want %d with %s", c.method, c.path, status, body, c.status, c.want)
 		}
+	}
+}
+
+func manyParameters() string {
+	var all []string
+	for i := range maxParameters + 1 {
+		all = append(all, fmt.Sprintf("p%d=", i))
+	}
+	return strings.Join(all, "&")
+}
+
+func TestDimensionsAndTagsAreListedForTheEditors(t *testing.T) {
+	c := newCluster(t)
+	c.answer = func(search string) string {
+		if strings.Contains(search, `"dim.path":["/b"]`) {
+			return `{"aggregations":{"values":{"buckets":[{"key":"web","total":{"value":5}}]}}}`
+		}
+		return `{"aggregations":{"values":{"buckets":[{"key":"","total":{"value":7}},{"key":"web","total":{"value":5}}]}}}`
+	}
+	g := connect(t, backend.DataSourceInstanceSettings{URL: c.start(t)})
+	filters := url.QueryEscape(`[{"dimension":"path","op":"=","values":["/b"]}]`)
+	for path, want := range map[string]string{
+		"dimensions?rollup=log_writes":                               `{"dimensions":["host","path"]}`,
+		"tag-keys":                                                   `{"keys":[{"text":"host","value":"host"},{"text":"path","value":"path"}]}`,
+		"tag-keys?rollup=log_writes":                                 `{"keys":[{"text":"host","value":"host"},{"text":"path","value":"path"}]}`,
+		"tag-values?rollup=log_writes&key=host&limit=1":              `{"truncated":true,"values":[{"text":"","value":"","count":14}]}`, // of two tiers
+		"tag-values?key=host&from=1&to=20000&filters=" + filters:     `{"truncated":false,"values":[{"text":"web","value":"web","count":5}]}`,
+		"tag-values?key=zone":                                        `{"truncated":false,"values":[]}`,
+		"values?rollup=log_writes&dimension=host&filters=" + filters: `{"truncated":false,"values":[{"value":"web","count":10}]}`,
+	} {
+		if status, body := g.resource(t, http.MethodGet, path); status != http.StatusOK || body != want {
+			t.Errorf("%s: %d\ngot  %s\nwant %s", path, status, body, want)
+		}
+	}
+}
+
+func TestAPlanIsExplainedWithoutASearch(t *testing.T) {
+	c := newCluster(t)
+	g := connect(t, backend.DataSourceInstanceSettings{URL: c.start(t)})
+	status, body := g.resource(t, http.MethodGet, "explain?from=1767225600000&to=1767229200000&interval=60000&maxDataPoints=100&query="+
+		url.QueryEscape(`{"rollup":"log_writes","stat":"count","groupBy":["path"]}`))
+	if status != http.StatusOK || !strings.HasPrefix(body, `{"plan":"`) || !strings.Contains(body, "log_writes") || !strings.Contains(body, "_search") {
+		t.Errorf("%d %s", status, body)
+	}
+	if n := c.requests.Load(); n != 0 {
+		t.Errorf("%d requests were sent", n)
 	}
 }

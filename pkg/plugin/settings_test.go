@@ -49,6 +49,9 @@ func TestSettingsThatCannotWorkAreExplainedAndRepeatNoSecret(t *testing.T) {
 		{"a method without its key", "http://es:9200", `{"authMethod":"apiKey"}`, "no key is saved"},
 		{"basic without a user", "http://es:9200", `{"authMethod":"basic"}`, "not enabled"},
 		{"another method", "http://es:9200", `{"authMethod":"kerberos"}`, "none, basic and apiKey are allowed"},
+		{"a cache below nothing", "http://es:9200", `{"cacheMiB":-1}`, "0 (nothing is kept) to 1024 are allowed"},
+		{"a cache that is too large", "http://es:9200", `{"cacheMiB":1025}`, "0 (nothing is kept) to 1024 are allowed"},
+		{"a cache of text", "http://es:9200", `{"cacheMiB":"64"}`, "jsonData"},
 		{"no JSON", "http://es:9200", `{`, "jsonData"},
 		{"a long prefix", "http://es:9200", `{"indexPrefix":"` + strings.Repeat("a", 101) + `"}`, "at most 100"},
 	} {
@@ -65,5 +68,13 @@ func TestSettingsThatCannotWorkAreExplainedAndRepeatNoSecret(t *testing.T) {
 	}
 	if status, body := g.resource(t, http.MethodGet, "rollups"); status != http.StatusBadRequest || !strings.Contains(body, "http and https") {
 		t.Errorf("a resource call is answered with %d %s", status, body)
+	}
+}
+
+func TestTheCacheHasTheSizeThatIsSet(t *testing.T) {
+	for json, want := range map[string]int64{`{}`: 64 << 20, `{"cacheMiB":0}`: 0, `{"cacheMiB":1024}`: 1 << 30} {
+		if s, err := parseSettings(backend.DataSourceInstanceSettings{URL: "http://es:9200", JSONData: []byte(json)}); err != nil || s.cacheBytes != want {
+			t.Errorf("%s: %d bytes, %v", json, s.cacheBytes, err)
+		}
 	}
 }
