@@ -9,17 +9,17 @@ import (
 	"github.com/tidemark/tidemark/pkg/query"
 )
 
-// annotations answers a query for what changed a rollup's values. It makes no difference whether an alert rule asks.
-func (d *Datasource) annotations(ctx context.Context, q backend.DataQuery, _ bool, searches *batch) (data.Frames, error) {
+// annotations answers a query for what changed a rollup's values.
+func (d *Datasource) annotations(ctx context.Context, q backend.DataQuery, r *request) (data.Frames, error) {
 	model, err := query.ParseAnnotations(q.JSON)
 	if err != nil {
 		return nil, err
 	}
-	entry, number, err := d.rollup(ctx, model.Rollup)
+	entry, number, err := d.find(r.catalog, model.Rollup)
 	if err != nil {
 		return nil, err
 	}
 	return query.Annotations(ctx, query.AnnotationsInput{
 		Query: model, From: q.TimeRange.From.UnixMilli(), To: q.TimeRange.To.UnixMilli(), Now: d.now().UnixMilli(), Rollup: entry, Prefix: d.settings.prefix,
-	}, searches.search(number))
+	}, r.searches.search(number))
 }

@@ -84,15 +84,21 @@ func (d *Datasource) rollups(ctx context.Context) (snapshot, error) {
 	return d.catalog.get(ctx)
 }
 
-// rollup finds one in the catalog, and gives the catalog's number.
-func (d *Datasource) rollup(ctx context.Context, name string) (*rollup.CatalogEntry, int64, error) {
-	catalog, err := d.rollups(ctx)
+// rollup finds one in the present catalog.
+func (d *Datasource) rollup(ctx context.Context, name string) (*rollup.CatalogEntry, error) {
+	entry, _, err := d.find(func() (snapshot, error) { return d.rollups(ctx) }, name)
+	return entry, err
+}
+
+// find finds a rollup in a catalog, and gives the catalog's number.
+func (d *Datasource) find(catalog func() (snapshot, error), name string) (*rollup.CatalogEntry, int64, error) {
+	present, err := catalog()
 	if err != nil {
 		return nil, 0, err
 	}
-	entry, found := catalog.Rollup(name)
+	entry, found := present.Rollup(name)
 	if !found {
-		return nil, 0, d.noRollup(catalog.Catalog, name)
+		return nil, 0, d.noRollup(present.Catalog, name)
 	}
-	return entry, catalog.number, nil
+	return entry, present.number, nil
 }

@@ -25,7 +25,7 @@ type tag struct {
 }
 
 func (d *Datasource) listDimensions(r *http.Request, p parameters) (any, error) {
-	entry, _, err := d.rollup(r.Context(), p.text("rollup"))
+	entry, err := d.rollup(r.Context(), p.text("rollup"))
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (d *Datasource) listDimensions(r *http.Request, p parameters) (any, error) 
 }
 
 func (d *Datasource) listValues(r *http.Request, p parameters) (any, error) {
-	entry, _, err := d.rollup(r.Context(), p.text("rollup"))
+	entry, err := d.rollup(r.Context(), p.text("rollup"))
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func has(e *rollup.CatalogEntry, in *query.ValuesInput) bool {
 // chosenRollups is the rollup of that name, or all where there is none.
 func (d *Datasource) chosenRollups(ctx context.Context, name string) ([]*rollup.CatalogEntry, error) {
 	if name != "" {
-		entry, _, err := d.rollup(ctx, name)
+		entry, err := d.rollup(ctx, name)
 		return []*rollup.CatalogEntry{entry}, err
 	}
 	catalog, err := d.rollups(ctx)

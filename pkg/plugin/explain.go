@@ -13,7 +13,7 @@ func (d *Datasource) explain(r *http.Request, p parameters) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry, _, err := d.rollup(r.Context(), model.Rollup)
+	entry, err := d.rollup(r.Context(), model.Rollup)
 	if err != nil {
 		return nil, err
 	}

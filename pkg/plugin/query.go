@@ -21,27 +21,37 @@ const (
 	maxQueries = 100
 )
 
+// request is what the queries of one request share. They are planned by the same catalog, so that expressions over several of them compare the same times.
+type request struct {
+	alert    bool
+	catalog  func() (snapshot, error)
+	searches *batch
+}
+
 // QueryData answers each query by itself: one that fails has its error in its own response. Their searches go to Elasticsearch together.
 func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
 	if len(req.Queries) > maxQueries {
 		return nil, backend.DownstreamErrorf("the request has %d queries: at most %d are allowed", len(req.Queries), maxQueries)
 	}
 	answers := make([]backend.DataResponse, len(req.Queries))
-	alert := fromAlert(req)
 	workers := min(len(req.Queries), queriesAtOnce)
-	searches := newBatch(workers, func(all []asked) []search.Result { return d.cache.search(ctx, all) })
+	r := &request{
+		alert:    fromAlert(req),
+		catalog:  sync.OnceValues(func() (snapshot, error) { return d.rollups(ctx) }),
+		searches: newBatch(workers, func(all []asked) []search.Result { return d.cache.search(ctx, all) }),
+	}
 	var next atomic.Int64
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
-			defer searches.leave()
+			defer r.searches.leave()
 			for i := next.Add(1) - 1; i < int64(len(req.Queries)); i = next.Add(1) - 1 {
-				answers[i] = d.answer(ctx, req.Queries[i], alert, searches)
+				answers[i] = d.answer(ctx, req.Queries[i], r)
 			}
 		})
 	}
 	group.Wait()
-	searches.wait()
+	r.searches.wait()
 	all := backend.NewQueryDataResponse()
 	for i, q := range req.Queries {
 		all.Responses[q.RefID] = answers[i]
@@ -50,7 +60,7 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 }
 
 // answer turns what goes wrong with one query, a panic too, into its response.
-func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, alert bool, searches *batch) (response backend.DataResponse) {
+func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, r *request) (response backend.DataResponse) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			backend.Logger.FromContext(ctx).Error("query panicked", "refId", q.RefID, "cause", cause, "stack", string(debug.Stack()))
@@ -61,7 +71,7 @@ func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, alert bool
 	if q.QueryType == query.TypeAnnotations {
 		run = d.annotations
 	}
-	frames, err := run(ctx, q, alert, searches)
+	frames, err := run(ctx, q, r)
 	if err != nil {
 		return errorResponse(err)
 	}
@@ -69,12 +79,12 @@ func (d *Datasource) answer(ctx context.Context, q backend.DataQuery, alert bool
 }
 
 // series answers a query for values over time.
-func (d *Datasource) series(ctx context.Context, q backend.DataQuery, alert bool, searches *batch) (data.Frames, error) {
-	model, err := parse(q.JSON, alert)
+func (d *Datasource) series(ctx context.Context, q backend.DataQuery, r *request) (data.Frames, error) {
+	model, err := parse(q.JSON, r.alert)
 	if err != nil {
 		return nil, err
 	}
-	entry, number, err := d.rollup(ctx, model.Rollup)
+	entry, number, err := d.find(r.catalog, model.Rollup)
 	if err != nil {
 		return nil, err
 	}
@@ -86,5 +96,5 @@ func (d *Datasource) series(ctx context.Context, q backend.DataQuery, alert bool
 		MaxDataPoints: q.MaxDataPoints,
 		Rollup:        entry,
 		Prefix:        d.settings.prefix,
-	}, searches.search(number))
+	}, r.searches.search(number))
 }
