@@ -39,13 +39,33 @@ func (e *Error) Error() string {
 	if e.Index != "" && !strings.Contains(e.Reason, e.Index) {
 		b.WriteString(", index " + e.Index)
 	}
-	switch {
-	case e.Status == http.StatusUnauthorized:
-		b.WriteString(": check the user name and password, or the API key")
-	case e.Status == http.StatusForbidden && e.has("security_exception"):
-		b.WriteString(": the credentials are good, but lack a privilege")
+	if advice := e.advice(); advice != "" {
+		b.WriteString(": " + advice)
 	}
 	return b.String()
+}
+
+// advice is what to do, where the answer leaves no doubt about it.
+func (e *Error) advice() string {
+	switch {
+	case e.Status == http.StatusUnauthorized:
+		return "check the user name and password, or the API key"
+	case e.Status == http.StatusForbidden && e.has("security_exception"):
+		return "the credentials are good, but lack a privilege"
+	case e.has("too_many_buckets_exception"):
+		return "choose a longer interval, a shorter time range or fewer groups"
+	case e.has("too_many_clauses"), e.has("too_many_nested_clauses"):
+		return "use fewer values in filters, or fewer groups"
+	case e.has("circuit_breaking_exception"):
+		return "the cluster is short of memory: ask for less at once, or give it more"
+	case e.Status == http.StatusTooManyRequests:
+		return "the cluster has more to do than it can, try again later"
+	case e.Status == http.StatusRequestEntityTooLarge:
+		return "raise http.max_content_length of Elasticsearch, or the limit of a proxy before it"
+	case e.Status == http.StatusBadGateway, e.Status == http.StatusServiceUnavailable, e.Status == http.StatusGatewayTimeout:
+		return "is the cluster up, and its health not red?"
+	}
+	return ""
 }
 
 func (e *Error) has(kind string) bool {

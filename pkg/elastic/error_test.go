@@ -73,10 +73,14 @@ func TestErrorsOfRequestsAreRead(t *testing.T) {
 			want: elastic.Error{Type: "cluster_block_exception"}, text: "blocked by",
 		},
 		"an error in one sentence": {status: 405, body: `{"error":"Incorrect HTTP method","status":405}`, text: "405: Incorrect HTTP method"},
-		"a full queue":             {status: 429, body: `{"error":{"type":"circuit_breaking_exception","reason":"Data too large"},"status":429}`, want: elastic.Error{Type: "circuit_breaking_exception"}, text: "Data too large", retryable: true},
+		"a full queue":             {status: 429, body: `{"error":{"type":"circuit_breaking_exception","reason":"Data too large"},"status":429}`, want: elastic.Error{Type: "circuit_breaking_exception"}, text: "Data too large: the cluster is short of memory", retryable: true},
 		"a proxy's page":           {status: 502, body: "<html>\n  <b>Bad   Gateway</b>" + strings.Repeat("x", 1000), text: "502: <html> <b>Bad Gateway</b>xxx", retryable: true},
-		"nothing":                  {status: 503, text: "service unavailable", retryable: true},
-		"a body that is too large": {status: 413, text: "request entity too large"},
+		"nothing":                  {status: 503, text: "service unavailable: is the cluster up", retryable: true},
+		"a body that is too large": {status: 413, text: "request entity too large: raise http.max_content_length"},
+		"too many buckets": {
+			status: 400, body: `{"error":{"type":"search_phase_execution_exception","reason":"","caused_by":{"type":"too_many_buckets_exception","reason":"Trying to create too many buckets"}},"status":400}`,
+			want: elastic.Error{Type: "search_phase_execution_exception"}, text: "too many buckets): choose a longer interval",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, _ := serve(t, tc.status, tc.body)

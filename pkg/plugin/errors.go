@@ -46,8 +46,9 @@ func statusOf(err error) int {
 	var invalid *query.InvalidError
 	var notFound *notFoundError
 	var refused *elastic.Error
+	var long *elastic.TooLongError
 	switch {
-	case errors.As(err, &invalid), isSettingsError(err):
+	case errors.As(err, &invalid), errors.As(err, &long), isSettingsError(err):
 		return http.StatusBadRequest
 	case errors.As(err, &notFound):
 		return http.StatusNotFound

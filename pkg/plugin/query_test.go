@@ -186,13 +186,18 @@ func TestAPanicIsAnErrorOfThePlugin(t *testing.T) {
 
 func TestStatusOfErrors(t *testing.T) {
 	for want, err := range map[int]error{
-		http.StatusGatewayTimeout: &elastic.ConnectionError{Address: "x", Err: context.DeadlineExceeded},
-		http.StatusBadGateway:     &elastic.ConnectionError{Address: "x", Err: errors.New("refused")},
-		http.StatusBadRequest:     badSettings("x"),
-		http.StatusNotFound:       &notFoundError{},
+		http.StatusGatewayTimeout:      &elastic.ConnectionError{Address: "x", Err: context.DeadlineExceeded},
+		http.StatusBadGateway:          &elastic.ConnectionError{Address: "x", Err: errors.New("refused")},
+		http.StatusBadRequest:          badSettings("x"),
+		http.StatusNotFound:            &notFoundError{},
+		http.StatusInternalServerError: backend.PluginErrorf("x"),
+		http.StatusTooManyRequests:     &elastic.Error{Status: http.StatusTooManyRequests},
 	} {
 		if got := statusOf(err); got != want {
 			t.Errorf("%v: got %d, want %d", err, got, want)
 		}
+	}
+	if got := statusOf(fmt.Errorf("search: %w", &elastic.TooLongError{Limit: 1})); got != http.StatusBadRequest {
+		t.Errorf("an answer that is too long: %d", got)
 	}
 }

@@ -1,6 +1,7 @@
 package documents
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -10,7 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/tidemark/tidemark/pkg/plugin"
 	"github.com/tidemark/tidemark/sidecar/status"
 )
 
@@ -62,9 +65,11 @@ func metrics(t *testing.T) map[string][]string {
 	return all
 }
 
-func TestMetricsAreThoseThatExist(t *testing.T) {
+// documentedMetrics gives the metrics, with their labels, that a section of docs/operating.md lists.
+func documentedMetrics(t *testing.T, heading string) map[string][]string {
+	t.Helper()
 	documented := map[string][]string{}
-	for _, row := range rows(page(t, "docs/operating.md").section(t, "## Metrics")) {
+	for _, row := range rows(page(t, "docs/operating.md").section(t, heading)) {
 		names := spans(row[0])
 		if len(names) == 0 {
 			continue
@@ -74,13 +79,47 @@ func TestMetricsAreThoseThatExist(t *testing.T) {
 		slices.Sort(labels)
 		documented[names[0]] = labels
 	}
-	if diff := cmp.Diff(metrics(t), documented); diff != "" {
+	return documented
+}
+
+func TestMetricsAreThoseThatExist(t *testing.T) {
+	if diff := cmp.Diff(metrics(t), documentedMetrics(t, "## Metrics")); diff != "" {
 		t.Errorf("docs/operating.md lists other metrics (-exist +listed):\n%s", diff)
+	}
+}
+
+// dataSourceMetrics gives the labels of every metric that the data source registers.
+func dataSourceMetrics(t *testing.T) map[string][]string {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	if _, err := plugin.Factory(registry); err != nil {
+		t.Fatal(err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	for _, f := range families {
+		var labels []string
+		for _, l := range f.GetMetric()[0].GetLabel() {
+			labels = append(labels, l.GetName())
+		}
+		all[f.GetName()] = labels
+	}
+	return all
+}
+
+func TestMetricsOfTheDataSourceAreThoseThatExist(t *testing.T) {
+	documented := documentedMetrics(t, "### Metrics of the data source")
+	if diff := cmp.Diff(dataSourceMetrics(t), documented); diff != "" {
+		t.Errorf("docs/operating.md lists other metrics of the data source (-exist +listed):\n%s", diff)
 	}
 }
 
 func TestMetricsThatAreMentionedExist(t *testing.T) {
 	all := metrics(t)
+	maps.Copy(all, dataSourceMetrics(t))
 	mention := regexp.MustCompile(`\btidemark_\w+`)
 	for _, d := range documents(t) {
 		for _, text := range spans(d.prose) {
