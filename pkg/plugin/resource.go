@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -44,7 +45,7 @@ func get(handle func(*http.Request, parameters) (any, error)) http.HandlerFunc {
 			writeError(w, r, http.StatusMethodNotAllowed, "only GET is allowed")
 			return
 		}
-		answer, err := answerResource(r, handle)
+		answer, err := answerResource(r.Context(), r, handle)
 		if err != nil {
 			writeError(w, r, statusOf(err), err.Error())
 			return
@@ -54,10 +55,10 @@ func get(handle func(*http.Request, parameters) (any, error)) http.HandlerFunc {
 }
 
 // answerResource turns what goes wrong, a panic too, into an error.
-func answerResource(r *http.Request, handle func(*http.Request, parameters) (any, error)) (answer any, err error) {
+func answerResource(ctx context.Context, r *http.Request, handle func(*http.Request, parameters) (any, error)) (answer any, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			backend.Logger.FromContext(r.Context()).Error("resource call panicked", "path", r.URL.Path, "cause", cause, "stack", string(debug.Stack()))
+			backend.Logger.FromContext(ctx).Error("resource call panicked", "path", r.URL.Path, "cause", cause, "stack", string(debug.Stack()))
 			err = backend.PluginErrorf("the call failed by a fault of the plugin, please report it: %v", cause)
 		}
 	}()
