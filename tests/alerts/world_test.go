@@ -2,6 +2,7 @@ package alerts
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -18,27 +19,12 @@ import (
 // The names of what the tests make.
 const (
 	topic      = "logs"
-	prefix     = "alerts"
 	partitions = 2
 )
 
-// world is an in-process Kafka, an embedded store and a sidecar between them.
-type world struct {
-	t             *testing.T
-	kafka         *kgo.Client
-	store         string
-	configuration string
-	sidecar       *process.Process
-	log           string
-}
-
-func newWorld(t *testing.T) *world {
+// embeddedStore starts an embedded store.
+func embeddedStore(t *testing.T) string {
 	t.Helper()
-	kafka, err := embedded.StartKafka(embedded.KafkaOptions{Topics: map[string]int32{topic: partitions}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(kafka.Close)
 	store, err := embedded.OpenStore("")
 	if err != nil {
 		t.Fatal(err)
@@ -50,13 +36,35 @@ func newWorld(t *testing.T) *world {
 			t.Error(err)
 		}
 	})
+	return server.URL
+}
+
+// world is an in-process Kafka, a store and a sidecar between them.
+type world struct {
+	t             *testing.T
+	kafka         *kgo.Client
+	store, prefix string
+	id            int64 // of the data source
+	configuration string
+	sidecar       *process.Process
+	log           string
+}
+
+func newWorld(t *testing.T, store string) *world {
+	t.Helper()
+	kafka, err := embedded.StartKafka(embedded.KafkaOptions{Topics: map[string]int32{topic: partitions}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(kafka.Close)
 	client, err := kgo.NewClient(kgo.SeedBrokers(kafka.Addr()), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
 	dir := t.TempDir()
-	w := &world{t: t, kafka: client, store: server.URL, configuration: filepath.Join(dir, "tidemark.yaml"), log: filepath.Join(dir, "sidecar.log")}
+	id := rand.Int64N(1 << 32)
+	w := &world{t: t, id: id, kafka: client, store: store, prefix: fmt.Sprintf("alerts-%d", id), configuration: filepath.Join(dir, "tidemark.yaml"), log: filepath.Join(dir, "sidecar.log")}
 	text := fmt.Sprintf(`
 kafka: {brokers: ["%s"], group: alerts, instance_id: alerts-1, session_timeout: 6s}
 elasticsearch: {addresses: ["%s"], index_prefix: %s}
@@ -68,7 +76,7 @@ streams:
     lateness: 1s
     rollups:
       - {name: writes, window: 1s, dimensions: {host: host}, measures: {n: n}}
-`, kafka.Addr(), server.URL, prefix, topic)
+`, kafka.Addr(), store, w.prefix, topic)
 	if err := os.WriteFile(w.configuration, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
