@@ -186,24 +186,24 @@ func (in *AnnotationsInput) correctionRequests() ([]Request, error) {
 	return requests, nil
 }
 
-// span is the late events of one span of time.
-type span struct {
+// lateSpan is the late events of one span of time.
+type lateSpan struct {
 	events float64
 	last   float64 // when the last of them that is known came; 0 where none is
 }
 
 func (in *AnnotationsInput) corrections(responses []Response) ([]annotation, error) {
-	spans := map[int64]span{}
+	spans := map[int64]lateSpan{}
 	for _, r := range responses {
 		var answer struct {
 			Time struct {
 				Buckets []struct {
 					Key int64 `json:"key"`
 					Own struct {
-						Total metric `json:"total"`
+						Total amount `json:"total"`
 					} `json:"own"`
-					Merged metric `json:"merged"`
-					Last   metric `json:"last"`
+					Merged amount `json:"merged"`
+					Last   amount `json:"last"`
 				} `json:"buckets"`
 			} `json:"time"`
 		}
@@ -212,8 +212,8 @@ func (in *AnnotationsInput) corrections(responses []Response) ([]annotation, err
 		}
 		for _, b := range answer.Time.Buckets {
 			s := spans[b.Key]
-			s.events += number(b.Own.Total) + number(b.Merged)
-			s.last = max(s.last, number(b.Last))
+			s.events += b.Own.Total.Value + b.Merged.Value
+			s.last = max(s.last, b.Last.Value)
 			spans[b.Key] = s
 		}
 	}
@@ -223,7 +223,7 @@ func (in *AnnotationsInput) corrections(responses []Response) ([]annotation, err
 		if s.events == 0 {
 			continue
 		}
-		a := annotation{from: max(from, in.From), to: min(from+step, in.To), title: late(int64(s.events)), kind: KindCorrections}
+		a := annotation{from: max(from, in.From), to: min(from+step, in.To), title: lateEvents(int64(s.events)), kind: KindCorrections}
 		a.text = "of windows from " + instant(from) + " to " + instant(from+step)
 		if s.last > 0 {
 			a.text += "; the last of them came after " + instant(int64(s.last)) + " of event time"
@@ -233,7 +233,7 @@ func (in *AnnotationsInput) corrections(responses []Response) ([]annotation, err
 	return all, nil
 }
 
-func late(n int64) string {
+func lateEvents(n int64) string {
 	if n == 1 {
 		return "1 late event"
 	}

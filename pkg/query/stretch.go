@@ -25,10 +25,10 @@ func stretches(entry *rollup.CatalogEntry, from, to int64) []stretch {
 			coarser = append(coarser, t)
 		}
 	}
-	return cover(coarser, entry.Spec.Window, from, to)
+	return stretchOver(coarser, entry.Spec.Window, from, to)
 }
 
-func cover(coarser []rollup.TierProgress, finest rollup.Tier, from, to int64) []stretch {
+func stretchOver(coarser []rollup.TierProgress, finest rollup.Tier, from, to int64) []stretch {
 	if from >= to {
 		return nil
 	}
@@ -40,11 +40,11 @@ func cover(coarser []rollup.TierProgress, finest rollup.Tier, from, to int64) []
 	length := t.Tier.Milliseconds()
 	first, last := max(alignDown(from, length), t.From), min(alignUp(to, length), t.Through)
 	if first >= last {
-		return cover(coarser[1:], finest, from, to)
+		return stretchOver(coarser[1:], finest, from, to)
 	}
-	all := cover(coarser[1:], finest, from, first)
+	all := stretchOver(coarser[1:], finest, from, first)
 	all = append(all, stretch{t.Tier, first, last})
-	return append(all, cover(coarser[1:], finest, last, to)...)
+	return append(all, stretchOver(coarser[1:], finest, last, to)...)
 }
 
 // read is where the documents of a stretch are, and what they meet besides conditions of the asker's. The finest tier has indices of each window that the
@@ -52,7 +52,7 @@ func cover(coarser []rollup.TierProgress, finest rollup.Tier, from, to int64) []
 func (s *stretch) read(entry *rollup.CatalogEntry, prefix string, grouped object) (where []string, must []object) {
 	must = []object{grouped}
 	if s.from > 0 || s.to < maxTime {
-		must = append(must, within(s.from, s.to))
+		must = append(must, startingIn(s.from, s.to))
 	}
 	tiers := []rollup.Tier{s.tier}
 	if s.tier == entry.Spec.Window {
@@ -70,6 +70,11 @@ func (s *stretch) read(entry *rollup.CatalogEntry, prefix string, grouped object
 		}
 	}
 	return where, must
+}
+
+// startingIn is the documents whose windows start in [from, to).
+func startingIn(from, to int64) object {
+	return object{"range": object{rollup.FieldTime: object{"gte": from, "lt": to, "format": "epoch_millis"}}}
 }
 
 // definitions are all that the rollup ever had, the newest last.

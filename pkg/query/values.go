@@ -36,6 +36,11 @@ type Value struct {
 	Count int64  `json:"count"`
 }
 
+// amount is the result of an aggregation of one number; 0 where there is none.
+type amount struct {
+	Value float64 `json:"value"`
+}
+
 // valuesPerShard is how many values each shard considers: where a day has more, the choice among them is an estimate, as is good enough to choose from.
 const valuesPerShard = 10_000
 
@@ -64,7 +69,7 @@ func Values(ctx context.Context, in ValuesInput, search Search) ([]Value, bool, 
 			Values struct {
 				Buckets []struct {
 					Key   string `json:"key"`
-					Total metric `json:"total"`
+					Total amount `json:"total"`
 				} `json:"buckets"`
 			} `json:"values"`
 		}
@@ -72,7 +77,7 @@ func Values(ctx context.Context, in ValuesInput, search Search) ([]Value, bool, 
 			return nil, false, err
 		}
 		for _, b := range answer.Values.Buckets {
-			counts[b.Key] += int64(number(b.Total))
+			counts[b.Key] += int64(b.Total.Value)
 		}
 	}
 	values, truncated := MostFrequent(counts, limit)
@@ -176,7 +181,7 @@ func (in *ValuesInput) conditions() (must, mustNot []object, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if strings.HasPrefix(f.Op, "!") {
+		if leavesOut(f.Op) {
 			mustNot = append(mustNot, clause)
 		} else {
 			must = append(must, clause)
@@ -184,3 +189,6 @@ func (in *ValuesInput) conditions() (must, mustNot []object, err error) {
 	}
 	return must, mustNot, nil
 }
+
+// leavesOut reports whether events that meet the clause of a filter with the operator are left out. That of "exists" is the empty value.
+func leavesOut(op string) bool { return op == OpNoneOf || op == OpMatchesNo || op == "exists" }
