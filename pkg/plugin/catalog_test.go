@@ -81,7 +81,7 @@ func TestAnAlertIsPlannedByACatalogThatIsVisibleAsAWhole(t *testing.T) {
 			{"until the newer one is old enough", catalogAge, 0},
 			{"after a pause it waits again", time.Minute, visibleAfter},
 		} {
-			time.Sleep(step.after)
+			time.Sleep(step.after) //nolint:forbidigo // the time is a bubble's
 			asked := time.Now()
 			s, err := cache.visible(t.Context())
 			if waited := time.Since(asked); err != nil || waited != step.waits {
@@ -92,7 +92,7 @@ func TestAnAlertIsPlannedByACatalogThatIsVisibleAsAWhole(t *testing.T) {
 			}
 			last = s.number
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) //nolint:forbidigo // the time is a bubble's
 		ctx, cancel := context.WithTimeout(t.Context(), visibleAfter/2)
 		defer cancel()
 		if _, err := cache.visible(ctx); !errors.Is(err, context.DeadlineExceeded) {
