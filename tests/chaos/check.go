@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -17,9 +18,10 @@ const shown = 5
 // tolerance is how far a sum of floating-point numbers may be from the truth, relative to the sum of their absolute values.
 const tolerance = 1e-9
 
-// comparison is the outcome for one grouping of a rollup.
+// comparison is the outcome for one grouping of a rollup's tier.
 type comparison struct {
-	rollup, grouping   string
+	rollup, tier       string
+	grouping           string
 	documents, windows int
 	keys               int
 	want, got          int64 // events
@@ -31,65 +33,94 @@ func (c *comparison) differs(format string, args ...any) {
 	c.differences = append(c.differences, fmt.Sprintf(format, args...))
 }
 
-// kept is what the documents of one rollup hold.
+// kept is what the documents of one tier of a rollup hold.
 type kept struct {
+	tier tier
+	// through is the time, in milliseconds, up to which the tier is compared.
+	through     int64
+	partitions  map[string]int32 // by the names that documents have for them
 	groupings   []map[key]*sums
-	overflow    []map[key]*sums // by partition and window alone
+	overflow    []map[key]*sums // without dimensions
 	comparisons []comparison
-	late        [partitions]int64 // events of the full grouping in corrections
-	overflowed  [partitions]int64 // and in other documents of the overflow
-	all         [partitions]int64
+	// Of the finest tier: events of the full grouping in corrections, in other documents of the overflow, and in all.
+	late, overflowed, all [partitions]int64
 }
 
-// collect reads a rollup's documents. Those of its newest definition, which its progress names, carry the measures that were added.
-func collect(ctx context.Context, s *store, t *tally, told []progress) (*kept, error) {
+func newKept(spec *rollupSpec, t tier) *kept {
+	k := &kept{tier: t, through: math.MaxInt64, partitions: map[string]int32{}}
+	for p := range int32(partitions) {
+		k.partitions[fmt.Sprintf("%s/%d", topic, p)] = p
+	}
+	for _, grouping := range spec.all() {
+		k.groupings, k.overflow = append(k.groupings, map[key]*sums{}), append(k.overflow, map[key]*sums{})
+		k.comparisons = append(k.comparisons, comparison{rollup: spec.name, tier: t.name, grouping: groupingName(grouping)})
+	}
+	return k
+}
+
+// collect reads a rollup's documents. The first result is the finest tier's, the others are those of the coarser ones.
+func collect(ctx context.Context, s *store, spec *rollupSpec, told []progress, made []tiersProgress) ([]*kept, error) {
 	newest := ""
 	for _, p := range told {
-		if p.Rollup == t.spec.name {
+		if p.Rollup == spec.name {
 			newest = p.Definition
 		}
 	}
-	k := &kept{}
 	names := map[string]int{}
-	for g, grouping := range t.spec.all() {
+	for g, grouping := range spec.all() {
 		names[groupingName(grouping)] = g
-		k.groupings, k.overflow = append(k.groupings, map[key]*sums{}), append(k.overflow, map[key]*sums{})
-		k.comparisons = append(k.comparisons, comparison{rollup: t.spec.name, grouping: groupingName(grouping)})
 	}
-	byName := map[string]int32{}
-	for p := range int32(partitions) {
-		byName[fmt.Sprintf("%s/%d", topic, p)] = p
+	all := append([]*kept{newKept(spec, spec.finest())}, newCoarser(spec, made)...)
+	byTier := map[string]*kept{}
+	for _, k := range all {
+		byTier[k.tier.name] = k
 	}
-	err := s.documents(ctx, t.spec.name, func(d *document) error {
+	err := s.documents(ctx, spec.name, func(d *document) error {
+		name, _, _ := strings.Cut(strings.TrimPrefix(d.Index, prefix+"-"+spec.name+"-"), "-")
+		k := byTier[name]
+		if k == nil {
+			return fmt.Errorf("rollup %s has a document in index %s, which is of none of its tiers", spec.name, d.Index)
+		}
 		g, known := names[d.Grouping]
-		partition, ours := byName[d.Partition]
+		partition, ours := k.partitions[d.Partition]
 		if !known || !ours {
-			return fmt.Errorf("rollup %s has a document of grouping %q and partition %q", t.spec.name, d.Grouping, d.Partition)
+			return fmt.Errorf("rollup %s has a document of grouping %q and partition %q in tier %s", spec.name, d.Grouping, d.Partition, name)
 		}
-		c := &k.comparisons[g]
-		if d.DocCount != d.Count {
-			c.differs("a document counts %d events, and its _doc_count is %d", d.Count, d.DocCount)
+		if d.Time >= k.through {
+			return nil // whoever made it has not told yet
 		}
-		// Every event that is counted has n.
-		if added := len(t.spec.added) > 0; d.NCount != 0 && d.NCount != d.Count || d.NCount == 0 && added && d.Definition == newest || d.NCount != 0 && !added {
-			c.differs("a document of definition %s counts %d events, and %d with measure n", d.Definition, d.Count, d.NCount)
-		}
+		k.comparisons[g].check(d, k == all[0], len(spec.added) > 0, d.Definition == newest)
 		k.add(g, partition, d)
 		return nil
 	})
-	return k, err
+	return all, err
+}
+
+// check looks at one document by itself. Those of the newest definition carry the measures that were added.
+func (c *comparison) check(d *document, finest, added, newest bool) {
+	if d.DocCount != d.Count {
+		c.differs("a document counts %d events, and its _doc_count is %d", d.Count, d.DocCount)
+	}
+	// Every event that is counted has n.
+	if d.NCount != 0 && d.NCount != d.Count || d.NCount == 0 && added && newest || d.NCount != 0 && !added {
+		c.differs("a document of definition %s counts %d events, and %d with measure n", d.Definition, d.Count, d.NCount)
+	}
+	if finest && d.LateCount != 0 || !finest && d.Late {
+		c.differs("a document of definition %s and window %s is a correction (%t), and counts %d late events", d.Definition, clock(d.Time), d.Late, d.LateCount)
+	}
 }
 
 func (k *kept) add(g int, partition int32, d *document) {
 	c := &k.comparisons[g]
 	c.documents++
 	c.got += d.Count
+	c.late += d.LateCount
 	if d.Late {
 		c.late += d.Count
 	} else if d.Overflow {
 		c.overflowed += d.Count
 	}
-	if g == 0 {
+	if g == 0 && partition != allPartitions {
 		k.all[partition] += d.Count
 		if d.Late {
 			k.late[partition] += d.Count
@@ -107,10 +138,10 @@ func (k *kept) add(g int, partition int32, d *document) {
 	into[at].merge(d.sums())
 }
 
-// compare compares a rollup's documents with the truth.
-func (k *kept) compare(t *tally) {
-	for g, grouping := range t.spec.all() {
-		c, want, got := &k.comparisons[g], t.groupings[g], k.groupings[g]
+// compare compares a tier's documents with the truth: the sums of each grouping, in the order of spec.all.
+func (k *kept) compare(spec *rollupSpec, truth []map[key]*sums) {
+	for g, grouping := range spec.all() {
+		c, want, got := &k.comparisons[g], truth[g], k.groupings[g]
 		c.keys = len(want)
 		for _, s := range want {
 			c.want += s.count
@@ -122,7 +153,7 @@ func (k *kept) compare(t *tally) {
 			wholes[at.window] = true
 		}
 		c.windows = len(wholes)
-		if !t.spec.overflows(grouping) {
+		if !spec.overflows(grouping) {
 			for at := range k.overflow[g] {
 				c.differs("%s: there is an overflow", at)
 			}
@@ -189,7 +220,11 @@ func (m measure) exceeds(truth measure) bool {
 
 // String describes the key.
 func (k key) String() string {
-	return fmt.Sprintf("%s/%d, window %s, host %q, path %q", topic, k.partition, clock(k.window), k.host, k.path)
+	partition := fmt.Sprintf("%s/%d", topic, k.partition)
+	if k.partition == allPartitions {
+		partition = "all partitions"
+	}
+	return fmt.Sprintf("%s, window %s, host %q, path %q", partition, clock(k.window), k.host, k.path)
 }
 
 // String describes what is counted.
@@ -197,7 +232,7 @@ func (s *sums) String() string {
 	if s == nil {
 		return "nothing"
 	}
-	return fmt.Sprintf("{count %d, bytes %d, errors %d, offset %s, n %s}", s.count, s.bytes, s.errors, s.offset, s.n)
+	return fmt.Sprintf("{count %d, late %d, bytes %d, errors %d, offset %s, n %s}", s.count, s.late, s.bytes, s.errors, s.offset, s.n)
 }
 
 // String describes the aggregate.
@@ -245,9 +280,9 @@ func (k *kept) ledgers(t *tally, told []progress) (map[string]int64, []string) {
 // printComparisons writes comparisons as a table.
 func printComparisons(out io.Writer, all []comparison) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprintln(w, "rollup\tgrouping\tdocuments\twindows\tkeys\tevents\tin documents\tlate\toverflowed\tdifferences\t")
+	_, _ = fmt.Fprintln(w, "rollup\ttier\tgrouping\tdocuments\twindows\tkeys\tevents\tin documents\tlate\toverflowed\tdifferences\t")
 	for _, c := range all {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", c.rollup, c.grouping, c.documents, c.windows, c.keys, c.want, c.got, c.late, c.overflowed, len(c.differences))
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", c.rollup, c.tier, c.grouping, c.documents, c.windows, c.keys, c.want, c.got, c.late, c.overflowed, len(c.differences))
 	}
 	_ = w.Flush()
 }

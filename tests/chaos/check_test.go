@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,7 +92,7 @@ func testTruth(maxKeys int) *tally {
 	spec := rollupSpec{name: "r", window: 5 * time.Second, dimensions: []string{"host"}, groupings: [][]string{{}}, maxKeys: maxKeys}
 	truth := newTally(spec, [partitions]int64{})
 	for i := range 60 {
-		value := testEvent(time.Duration(i%7)*time.Second, string(rune('a'+i%5)), float64(i))
+		value := testEvent(time.Duration(i%7)*20*time.Second, string(rune('a'+i%5)), float64(i))
 		truth.add(read(record(int32(i%2), int64(i/2), value)))
 	}
 	truth.add(read(record(0, 30, "{")))
@@ -102,11 +103,9 @@ func testTruth(maxKeys int) *tally {
 func faithful(truth *tally) (documents []document, told []progress) {
 	for g, grouping := range truth.spec.all() {
 		for at, s := range truth.groupings[g] {
-			documents = append(documents, document{
-				Time: at.window, Partition: fmt.Sprintf("%s/%d", topic, at.partition), Grouping: groupingName(grouping), Definition: "new", Count: s.count, DocCount: s.count,
-				Bytes: s.bytes, Host: at.host, Path: at.path, Errors: s.errors,
-				OffsetCount: s.offset.count, OffsetSum: s.offset.sum, OffsetMin: s.offset.smallest, OffsetMax: s.offset.largest,
-			})
+			d := testDocument(&truth.spec, truth.spec.finest(), grouping, at, s)
+			d.Partition = fmt.Sprintf("%s/%d", topic, at.partition)
+			documents = append(documents, d)
 		}
 	}
 	for p, l := range truth.ledgers {
@@ -114,11 +113,19 @@ func faithful(truth *tally) (documents []document, told []progress) {
 			"consumed": l.consumed, "on_time": l.documented, "filtered": l.filtered, "undecodable": l.undecodable, "quarantined": l.quarantined,
 		}})
 	}
-	return documents, told
+	return withCoarser(&truth.spec, documents), told
 }
 
-// compareWith compares documents, as Elasticsearch gives them, with the truth, and counts the differences.
-func compareWith(t *testing.T, truth *tally, documents []document, told []progress) (differences []string) {
+func testDocument(spec *rollupSpec, t tier, grouping []string, at key, s *sums) document {
+	return document{
+		Index: fmt.Sprintf("%s-%s-%s-2026.03.01", prefix, spec.name, t.name), Time: at.window, Grouping: groupingName(grouping), Definition: "new",
+		Count: s.count, DocCount: s.count, Bytes: s.bytes, Host: at.host, Path: at.path, Errors: s.errors,
+		OffsetCount: s.offset.count, OffsetSum: s.offset.sum, OffsetMin: s.offset.smallest, OffsetMax: s.offset.largest,
+	}
+}
+
+// compareWith compares documents, as Elasticsearch gives them, with the truth, and says what differs.
+func compareWith(t *testing.T, truth *tally, documents []document, told []progress, made []tiersProgress) (differences []string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -126,7 +133,7 @@ func compareWith(t *testing.T, truth *tally, documents []document, told []progre
 		case r.URL.Path == "/_search":
 			var hits []any
 			for _, d := range documents {
-				hits = append(hits, map[string]any{"_source": d, "sort": []int{1}})
+				hits = append(hits, map[string]any{"_index": d.Index, "_source": d, "sort": []int{1}})
 			}
 			_, _ = w.Write(mustEncode(map[string]any{"_shards": shards{1, 1}, "hits": map[string]any{"hits": hits}}))
 		case strings.HasPrefix(r.URL.Path, "/chaos-r-*/"), r.Method == http.MethodDelete:
@@ -136,14 +143,19 @@ func compareWith(t *testing.T, truth *tally, documents []document, told []progre
 		}
 	}))
 	defer server.Close()
-	k, err := collect(t.Context(), newStore(server.URL), truth, told)
+	all, err := collect(t.Context(), newStore(server.URL), &truth.spec, told, made)
 	if err != nil {
 		return []string{err.Error()}
 	}
-	k.compare(truth)
-	_, differences = k.ledgers(truth, told)
-	for _, c := range k.comparisons {
-		differences = append(differences, c.differences...)
+	all[0].compare(&truth.spec, truth.groupings)
+	for _, k := range all[1:] {
+		k.compareCoarser(truth, all[0])
+	}
+	_, differences = all[0].ledgers(truth, told)
+	for _, k := range all {
+		for _, c := range k.comparisons {
+			differences = append(differences, c.differences...)
+		}
 	}
 	return differences
 }
@@ -182,22 +194,61 @@ func TestEveryDifferenceIsFound(t *testing.T) {
 			p[0].Ledger["late"]++
 			return d, p
 		},
+		"a minute missing": func(d []document, p []progress) ([]document, []progress) { return slices.Delete(d, 1, 2), p },
+		"an hour missing":  func(d []document, p []progress) ([]document, []progress) { return slices.Delete(d, 2, 3), p },
+		"a minute twice":   func(d []document, p []progress) ([]document, []progress) { return append(d, d[1]), p },
+		"an hour twice":    func(d []document, p []progress) ([]document, []progress) { return append(d, d[2]), p },
+		"a minute left over from another definition": func(d []document, p []progress) ([]document, []progress) {
+			d = append(d, d[1])
+			d[len(d)-1].Definition, d[len(d)-1].Count, d[len(d)-1].DocCount = "old", 1, 1
+			return d, p
+		},
+		"an hour left over from a key that is gone": func(d []document, p []progress) ([]document, []progress) {
+			d = append(d, d[2])
+			d[len(d)-1].Host += "x"
+			return d, p
+		},
+		"a minute's sum":            func(d []document, p []progress) ([]document, []progress) { d[1].OffsetSum += 1e-3; return d, p },
+		"an hour's sum":             func(d []document, p []progress) ([]document, []progress) { d[2].OffsetSum += 1e-3; return d, p },
+		"a minute's bytes":          func(d []document, p []progress) ([]document, []progress) { d[1].Bytes++; return d, p },
+		"an hour's maximum":         func(d []document, p []progress) ([]document, []progress) { d[2].OffsetMax--; return d, p },
+		"a minute's document count": func(d []document, p []progress) ([]document, []progress) { d[1].DocCount--; return d, p },
+		"a minute's measure": func(d []document, p []progress) ([]document, []progress) {
+			d[1].NCount = d[1].Count
+			return d, p
+		},
+		"an hour at another time":      func(d []document, p []progress) ([]document, []progress) { d[2].Time -= 3_600_000; return d, p },
+		"a minute's late count":        func(d []document, p []progress) ([]document, []progress) { d[1].LateCount = 1; return d, p },
+		"an hour that is a correction": func(d []document, p []progress) ([]document, []progress) { d[2].Late = true; return d, p },
+		"an hour that is overflow": func(d []document, p []progress) ([]document, []progress) {
+			d[2].Overflow, d[2].Host = true, ""
+			return d, p
+		},
+		"a late count in the finest tier": func(d []document, p []progress) ([]document, []progress) { d[0].LateCount = 1; return d, p },
+		"a minute of one partition": func(d []document, p []progress) ([]document, []progress) {
+			d[1].Partition = d[0].Partition
+			return d, p
+		},
+		"no partition in the finest tier": func(d []document, p []progress) ([]document, []progress) { d[0].Partition = ""; return d, p },
+		"a tier that is not configured": func(d []document, p []progress) ([]document, []progress) {
+			d[2].Index = strings.Replace(d[2].Index, "-1h-", "-1d-", 1)
+			return d, p
+		},
 		"a partition without progress": func(d []document, p []progress) ([]document, []progress) { return d, p[1:] },
 		"two definitions":              func(d []document, p []progress) ([]document, []progress) { p[0].Definition = "old"; return d, p },
 	} {
 		t.Run(name, func(t *testing.T) {
 			truth := testTruth(0)
 			documents, told := faithful(truth)
-			if differences := compareWith(t, truth, documents, told); len(differences) > 0 {
+			if differences := compareWith(t, truth, documents, told, testTiers()); len(differences) > 0 {
 				t.Fatalf("what agrees differs: %q", differences)
 			}
-			for i, d := range documents {
-				if d.Grouping == "host" {
-					documents[0], documents[i] = documents[i], documents[0]
-				}
+			for n, name := range []string{"-5s-", "-1m-", "-1h-"} {
+				i := slices.IndexFunc(documents, func(d document) bool { return d.Grouping == "host" && strings.Contains(d.Index, name) })
+				documents[n], documents[i] = documents[i], documents[n]
 			}
 			documents, told = spoil(documents, told)
-			if differences := compareWith(t, truth, documents, told); len(differences) == 0 {
+			if differences := compareWith(t, truth, documents, told, testTiers()); len(differences) == 0 {
 				t.Error("not found")
 			}
 		})
@@ -209,7 +260,7 @@ func TestOverflowIsComparedByWindow(t *testing.T) {
 	documents, told := faithful(truth)
 	var moved document
 	for i, d := range documents {
-		if d.Grouping == "host" && d.Host == "a" {
+		if d.Partition != "" && d.Grouping == "host" && d.Host == "a" {
 			documents[i].Overflow, documents[i].Host = true, ""
 			moved = documents[i]
 			break
@@ -221,7 +272,11 @@ func TestOverflowIsComparedByWindow(t *testing.T) {
 			p.Ledger["overflowed"] += moved.Count
 		}
 	}
-	if differences := compareWith(t, truth, documents, told); len(differences) > 0 {
+	if differences := compareWith(t, truth, documents, told, testTiers()); len(differences) == 0 {
+		t.Error("a key that overflowed in the finest tier alone is not found")
+	}
+	documents = withCoarser(&truth.spec, documents)
+	if differences := compareWith(t, truth, documents, told, testTiers()); len(differences) > 0 {
 		t.Fatalf("a key that overflowed differs: %q", differences)
 	}
 	for i, d := range documents {
@@ -229,12 +284,12 @@ func TestOverflowIsComparedByWindow(t *testing.T) {
 			documents[i].Count++
 			documents[i].DocCount++
 		}
-		if d.Overflow {
+		if d.Overflow && d.Partition != "" {
 			documents[i].Count--
 			documents[i].DocCount--
 		}
 	}
-	if differences := compareWith(t, truth, documents, told); len(differences) == 0 {
+	if differences := compareWith(t, truth, withCoarser(&truth.spec, documents), told, testTiers()); len(differences) == 0 {
 		t.Error("a key above the truth is not found")
 	}
 }

@@ -15,6 +15,7 @@ const pageSize = 10_000
 
 // document is a rollup document, as Elasticsearch holds it.
 type document struct {
+	Index      string `json:"-"`
 	Time       int64  `json:"@timestamp"`
 	Partition  string `json:"partition"`
 	Grouping   string `json:"grouping"`
@@ -22,6 +23,7 @@ type document struct {
 	Late       bool   `json:"late"`
 	Overflow   bool   `json:"overflow"`
 	Count      int64  `json:"count"`
+	LateCount  int64  `json:"late_count"`
 	DocCount   int64  `json:"_doc_count"`
 	Bytes      int64  `json:"bytes"`
 	Host       string `json:"dim.host"`
@@ -39,11 +41,18 @@ type document struct {
 }
 
 func (d *document) sums() *sums {
-	return &sums{
-		count: d.Count, bytes: d.Bytes, errors: d.Errors,
+	s := &sums{
+		count: d.Count, bytes: d.Bytes, errors: d.Errors, late: d.LateCount,
 		offset: measure{count: d.OffsetCount, sum: d.OffsetSum, smallest: d.OffsetMin, largest: d.OffsetMax},
 		n:      measure{count: d.NCount, sum: d.NSum, smallest: d.NMin, largest: d.NMax},
 	}
+	if d.Late {
+		s.late += d.Count
+	}
+	for _, m := range []*measure{&s.offset, &s.n} { // the values themselves are not known any more
+		m.size = float64(m.count) * max(-m.smallest, m.largest)
+	}
+	return s
 }
 
 // progress is a progress document of a partition and rollup.
@@ -55,6 +64,28 @@ type progress struct {
 	NextOffset    int64            `json:"next_offset"`
 	Ledger        map[string]int64 `json:"ledger"`
 	Owner         string           `json:"owner"`
+}
+
+// tiersProgress is a rollup's progress document of its tiers.
+type tiersProgress struct {
+	Rollup string `json:"rollup"`
+	Spec   struct {
+		Tiers []tierProgress `json:"tiers"`
+	} `json:"spec"`
+}
+
+// tierProgress tells of one tier which windows there are, in milliseconds.
+type tierProgress struct {
+	Tier    string `json:"tier"`
+	From    int64  `json:"from"`
+	Through int64  `json:"through"`
+	Again   []span `json:"again"`
+}
+
+// span is the time from From up to, and without, To.
+type span struct {
+	From int64 `json:"from"`
+	To   int64 `json:"to"`
 }
 
 // store reads Elasticsearch, without any fault between.
@@ -100,7 +131,7 @@ type shards struct {
 }
 
 // search hands every document of the indices to each, in no order.
-func (s *store) search(ctx context.Context, indices string, query any, each func(json.RawMessage) error) error {
+func (s *store) search(ctx context.Context, indices string, query any, each func(index string, source json.RawMessage) error) error {
 	var refreshed struct {
 		Shards shards `json:"_shards"`
 	}
@@ -123,6 +154,7 @@ func (s *store) search(ctx context.Context, indices string, query any, each func
 			Shards shards `json:"_shards"`
 			Hits   struct {
 				Hits []struct {
+					Index  string          `json:"_index"`
 					Source json.RawMessage `json:"_source"`
 					Sort   json.RawMessage `json:"sort"`
 				} `json:"hits"`
@@ -135,7 +167,7 @@ func (s *store) search(ctx context.Context, indices string, query any, each func
 			return fmt.Errorf("search %s: %d of %d shards answered", indices, page.Shards.Successful, page.Shards.Total)
 		}
 		for _, hit := range page.Hits.Hits {
-			if err := each(hit.Source); err != nil {
+			if err := each(hit.Index, hit.Source); err != nil {
 				return err
 			}
 		}
@@ -146,10 +178,10 @@ func (s *store) search(ctx context.Context, indices string, query any, each func
 	}
 }
 
-// documents reads the documents of a rollup.
+// documents reads the documents of a rollup, of all its tiers.
 func (s *store) documents(ctx context.Context, rollup string, each func(*document) error) error {
-	return s.search(ctx, prefix+"-"+rollup+"-*", map[string]any{"match_all": struct{}{}}, func(source json.RawMessage) error {
-		var d document
+	return s.search(ctx, prefix+"-"+rollup+"-*", map[string]any{"match_all": struct{}{}}, func(index string, source json.RawMessage) error {
+		d := document{Index: index}
 		if err := json.Unmarshal(source, &d); err != nil {
 			return fmt.Errorf("read a document of rollup %s: %w", rollup, err)
 		}
@@ -158,13 +190,23 @@ func (s *store) documents(ctx context.Context, rollup string, each func(*documen
 }
 
 // progress reads how far each rollup and partition is.
-func (s *store) progress(ctx context.Context) (all []progress, err error) {
-	err = s.search(ctx, prefix+"-progress", map[string]any{"term": map[string]string{"kind": "partition"}}, func(source json.RawMessage) error {
-		var p progress
-		if err := json.Unmarshal(source, &p); err != nil {
-			return fmt.Errorf("read a progress document: %w", err)
+func (s *store) progress(ctx context.Context) ([]progress, error) {
+	return told[progress](ctx, s, "partition")
+}
+
+// tiers reads how far the tiers of each rollup are made.
+func (s *store) tiers(ctx context.Context) ([]tiersProgress, error) {
+	return told[tiersProgress](ctx, s, "tiers")
+}
+
+// told reads the progress documents of a kind.
+func told[T any](ctx context.Context, s *store, kind string) (all []T, err error) {
+	err = s.search(ctx, prefix+"-progress", map[string]any{"term": map[string]string{"kind": kind}}, func(_ string, source json.RawMessage) error {
+		var one T
+		if err := json.Unmarshal(source, &one); err != nil {
+			return fmt.Errorf("read a progress document of kind %s: %w", kind, err)
 		}
-		all = append(all, p)
+		all = append(all, one)
 		return nil
 	})
 	return all, err

@@ -67,6 +67,17 @@ func makeEvent(rnd *rand.Rand, now time.Time) []byte {
 	return text
 }
 
+// lastEvent gives the value of an event that every rollup counts.
+func lastEvent(at time.Time) []byte {
+	return mustEncode(map[string]any{
+		"@timestamp": at.UTC().Format(time.RFC3339), "level": "info", "host": map[string]any{"name": hosts[0]}, "n": 1,
+		"log": map[string]any{"file": map[string]any{"path": files[0]}, "offset": 1},
+	})
+}
+
+// maxEventAhead is how far ahead of the present events can be that are counted.
+const maxEventAhead = 4 * time.Second
+
 func eventTime(rnd *rand.Rand, now time.Time) time.Time {
 	back := func(from, to time.Duration) time.Time {
 		return now.Add(-from - time.Duration(rnd.Int64N(int64(to-from))))
@@ -79,7 +90,7 @@ func eventTime(rnd *rand.Rand, now time.Time) time.Time {
 	case draw < 0.343:
 		return back(30*time.Second, 90*time.Second)
 	case draw < 0.346:
-		return now.Add(time.Duration(rnd.Int64N(int64(4 * time.Second))))
+		return now.Add(time.Duration(rnd.Int64N(int64(maxEventAhead))))
 	case draw < 0.347:
 		return now.Add(time.Hour) // quarantined
 	}

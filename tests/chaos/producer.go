@@ -19,6 +19,8 @@ const (
 	produceEvery = 100 * time.Millisecond
 	// maxBuffered bounds the events that wait for Kafka: more than come while it restarts.
 	maxBuffered = 60 * eventsPerSecond
+	// maxTimestampAhead is how far the timestamps of records may be ahead of Kafka's clock, which by itself allows an hour.
+	maxTimestampAhead = 2 * time.Hour
 )
 
 // acknowledged is an event that was sent. Its offset is -1 until Kafka said that it keeps it.
@@ -65,7 +67,7 @@ func (p *producer) run(ctx context.Context, seed uint64) {
 			now := time.Now()
 			for i := missed[partition]; i >= 0; i-- {
 				for range each {
-					p.send(context.WithoutCancel(ctx), partition, makeEvent(rnd, now.Add(-time.Duration(i)*produceEvery)))
+					p.send(context.WithoutCancel(ctx), partition, time.Time{}, makeEvent(rnd, now.Add(-time.Duration(i)*produceEvery)))
 				}
 			}
 			missed[partition] = 0
@@ -81,12 +83,26 @@ func (p *producer) run(ctx context.Context, seed uint64) {
 	}
 }
 
-func (p *producer) send(ctx context.Context, partition int32, value []byte) {
+// endHour ends the last hour that events were written for: each partition gets one more event, which with its record's timestamp is past it.
+func (p *producer) endHour(ctx context.Context, now time.Time) {
+	past := pastHour(now)
+	for partition := range int32(partitions) {
+		p.send(context.WithoutCancel(ctx), partition, past, lastEvent(past))
+	}
+}
+
+// pastHour is a minute after the end of the hour of the latest event that can have been written by now.
+func pastHour(now time.Time) time.Time {
+	return now.Add(maxEventAhead).Truncate(time.Hour).Add(time.Hour + time.Minute)
+}
+
+// send writes an event. The record's timestamp is at, or the present where that is zero.
+func (p *producer) send(ctx context.Context, partition int32, at time.Time, value []byte) {
 	p.mu.Lock()
 	number := len(p.sent[partition])
 	p.sent[partition] = append(p.sent[partition], acknowledged{offset: -1, sum: crc32.ChecksumIEEE(value)})
 	p.mu.Unlock()
-	record := &kgo.Record{Topic: topic, Partition: partition, Key: strconv.AppendInt(nil, int64(number), 10), Value: value}
+	record := &kgo.Record{Topic: topic, Partition: partition, Key: strconv.AppendInt(nil, int64(number), 10), Value: value, Timestamp: at}
 	p.client.Produce(ctx, record, func(r *kgo.Record, err error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -23,6 +23,18 @@ const (
 // The paths of what dimensions and measures are made of.
 var paths = map[string]string{"host": "host.name", "path": "log.file.path", "offset": "log.offset", "n": "n"}
 
+// tier is a window length that rollups are kept at.
+type tier struct {
+	name   string // as indices and progress spell it
+	length time.Duration
+}
+
+// start is the start of the window that holds a time in milliseconds.
+func (t tier) start(ms int64) int64 { return ms / t.length.Milliseconds() * t.length.Milliseconds() }
+
+// coarser are the tiers that every rollup has besides its own windows. None is ever removed.
+var coarser = []tier{{"1m", time.Minute}, {"1h", time.Hour}}
+
 // rollupSpec is a rollup as this package understands it: what the configuration is written from, and what the truth is counted by.
 type rollupSpec struct {
 	name       string
@@ -102,6 +114,9 @@ func rollupsOf(version int) []rollupSpec {
 // all are the spec's groupings, the full one first.
 func (s *rollupSpec) all() [][]string { return append([][]string{s.dimensions}, s.groupings...) }
 
+// finest is the tier of the spec's own windows, which are of whole seconds below a minute.
+func (s *rollupSpec) finest() tier { return tier{s.window.String(), s.window} }
+
 // groupingName is the grouping as documents name it.
 func groupingName(dimensions []string) string {
 	if len(dimensions) == 0 {
@@ -121,9 +136,14 @@ func (s *rollupSpec) settings() map[string]any {
 		}
 		return all
 	}
+	var tiers []string
+	for _, t := range coarser {
+		tiers = append(tiers, t.name)
+	}
 	settings := map[string]any{
 		"name": s.name, "window": s.window.String(), "where": s.where, "dimensions": fields(s.dimensions),
 		"measures": fields(append([]string{"offset"}, s.added...)), "conditions": map[string]string{"errors": `level == "error"`}, "groupings": s.groupings,
+		"tiers": tiers,
 	}
 	if s.maxKeys > 0 {
 		settings["max_keys"] = s.maxKeys

@@ -1,12 +1,14 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -69,7 +71,8 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer r.producer.client.Close()
-	created, err := kadm.NewClient(r.producer.client).CreateTopic(ctx, partitions, 1, nil, topic)
+	ahead := strconv.FormatInt(maxTimestampAhead.Milliseconds(), 10)
+	created, err := kadm.NewClient(r.producer.client).CreateTopic(ctx, partitions, 1, map[string]*string{"message.timestamp.after.max.ms": &ahead}, topic)
 	if err = errors.Join(err, created.Err); err != nil {
 		return fmt.Errorf("make the topic: %w", err)
 	}
@@ -79,10 +82,13 @@ func Run(ctx context.Context, o Options) error {
 	if err := r.chaos(ctx, incidents); err != nil {
 		return err
 	}
-	if err := r.verify(ctx); err != nil {
+	tallies, err := r.verify(ctx)
+	if err != nil {
 		return err
 	}
-	r.commands(ctx)
+	if err := r.commands(ctx, tallies); err != nil {
+		return err
+	}
 	if failures := r.journal.failed(); len(failures) > 0 {
 		return fmt.Errorf("%w: seed %d, %s: %d failures, the first: %.300s", ErrDiffers, o.Seed, o.Duration, len(failures), failures[0])
 	}
@@ -119,6 +125,7 @@ func (r *run) chaos(ctx context.Context, incidents []Incident) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	r.producer.endHour(ctx, time.Now())
 	flushing, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	if err := r.producer.finish(flushing); err != nil {
@@ -138,7 +145,7 @@ func (r *run) chaos(ctx context.Context, incidents []Incident) error {
 	return nil
 }
 
-// settle waits until every partition is read, sealed and committed to its end.
+// settle waits until every partition is read, sealed and committed to its end, and the coarser tiers are made.
 func (r *run) settle(ctx context.Context) error {
 	ends, err := logEnds(ctx, r.producer.client)
 	if err != nil {
@@ -147,8 +154,7 @@ func (r *run) settle(ctx context.Context) error {
 	rollups := rollupsOf(r.fleet.configured())
 	begin := time.Now()
 	for {
-		told, err := r.store.progress(ctx)
-		behind := unsettled(rollups, ends, told)
+		behind, err := r.behind(ctx, rollups, ends)
 		if err != nil {
 			behind = err.Error()
 		}
@@ -167,6 +173,19 @@ func (r *run) settle(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// behind says what is not done yet, or "".
+func (r *run) behind(ctx context.Context, rollups []rollupSpec, ends [partitions]int64) (string, error) {
+	told, err := r.store.progress(ctx)
+	if err != nil {
+		return "", err
+	}
+	made, err := r.store.tiers(ctx)
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(unsettled(rollups, ends, told), unmade(rollups, told, made)), nil
 }
 
 // unsettled says which partition is not read to its end, or "".
@@ -194,15 +213,15 @@ func unsettled(rollups []rollupSpec, ends [partitions]int64, told []progress) st
 	return ""
 }
 
-// verify compares everything with the truth, and prints it.
-func (r *run) verify(ctx context.Context) error {
+// verify compares everything with the truth, and prints it. It returns the truth.
+func (r *run) verify(ctx context.Context) ([]*tally, error) {
 	ends, err := logEnds(ctx, r.producer.client)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	told, err := r.store.progress(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var tallies []*tally
 	for _, spec := range rollupsOf(r.fleet.configured()) {
@@ -210,31 +229,51 @@ func (r *run) verify(ctx context.Context) error {
 	}
 	bad, err := readTopic(ctx, r.Kafka.Addr, ends, r.producer, tallies)
 	if err != nil {
-		return fmt.Errorf("what is in the topic cannot be known: %w", err)
+		return nil, fmt.Errorf("what is in the topic cannot be known: %w", err)
 	}
 	found, err := readLetters(ctx, r.Kafka.Addr)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.journal.say("%d events cannot be counted, and dead letters are there for %d", len(bad), len(found))
 	r.report("dead letters", found.compare(bad))
+	r.checkCourse()
+	return tallies, r.compare(ctx, tallies)
+}
+
+// compare compares documents and ledgers with the truth, and prints them.
+func (r *run) compare(ctx context.Context, tallies []*tally) error {
+	told, err := r.store.progress(ctx)
+	if err != nil {
+		return err
+	}
+	made, err := r.store.tiers(ctx)
+	if err != nil {
+		return err
+	}
 	var comparisons []comparison
 	var names []string
 	var ledgers []map[string]int64
 	for _, t := range tallies {
-		k, err := collect(ctx, r.store, t, told)
+		all, err := collect(ctx, r.store, &t.spec, told, made)
 		if err != nil {
 			return err
 		}
-		k.compare(t)
-		for _, c := range k.comparisons {
-			r.report(fmt.Sprintf("rollup %s, grouping %s", c.rollup, c.grouping), c.differences)
+		finest := all[0]
+		finest.compare(&t.spec, t.groupings)
+		for _, k := range all[1:] {
+			k.compareCoarser(t, finest)
 		}
-		sum, differences := k.ledgers(t, told)
+		for _, k := range all {
+			for _, c := range k.comparisons {
+				r.report(fmt.Sprintf("rollup %s, tier %s, grouping %s", c.rollup, c.tier, c.grouping), c.differences)
+			}
+			comparisons = append(comparisons, k.comparisons...)
+		}
+		sum, differences := finest.ledgers(t, told)
 		r.report(fmt.Sprintf("ledger of rollup %s", t.spec.name), differences)
-		comparisons, names, ledgers = append(comparisons, k.comparisons...), append(names, t.spec.name), append(ledgers, sum)
+		names, ledgers = append(names, t.spec.name), append(ledgers, sum)
 	}
-	r.checkCourse()
 	_, _ = fmt.Fprintln(r.Out)
 	printComparisons(r.Out, comparisons)
 	_, _ = fmt.Fprintln(r.Out)

@@ -13,9 +13,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
+// allPartitions stands for the partition of what is counted over all.
+const allPartitions = -1
+
 // key says which aggregate an event belongs to, within one rollup and grouping. A dimension that the grouping does not have is empty.
 type key struct {
-	partition  int32
+	partition  int32 // allPartitions in coarser tiers
 	window     int64 // its start, in milliseconds
 	host, path string
 }
@@ -48,12 +51,14 @@ func (m *measure) merge(o measure) {
 type sums struct {
 	count, bytes, errors int64
 	offset, n            measure
+	late                 int64 // of documents: how many of the events came in corrections; the truth does not know
 }
 
 func (s *sums) merge(o *sums) {
 	s.count += o.count
 	s.bytes += o.bytes
 	s.errors += o.errors
+	s.late += o.late
 	s.offset.merge(o.offset)
 	s.n.merge(o.n)
 }
