@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/http/httptest"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,15 +22,15 @@ import (
 	"github.com/tidemark/tidemark/sidecar/write"
 )
 
-// TestCoarserTiersHoldWhatTheEventsSay lets partitions write documents of several days, with late events, topics that are added and made anew, definitions that
+// TestModelTiersHoldWhatTheEventsSay lets partitions write documents of several days, with late events, topics that are added and made anew, definitions that
 // change and documents that are rewritten, while two makers, which fail at random and may look at what was told a while ago, make the coarser tiers and remove
 // what has outlived its retention. Whenever they have come to rest, every tier holds, from where it begins up to where it is made, what the events say.
-func TestCoarserTiersHoldWhatTheEventsSay(t *testing.T) {
-	runs := fromEnvironment(t, "TIDEMARK_TIERS_RUNS", 12)
-	first := fromEnvironment(t, "TIDEMARK_TIERS_SEED", 1)
+func TestModelTiersHoldWhatTheEventsSay(t *testing.T) {
+	runs := 8
 	if testing.Short() {
-		runs = 3
+		runs = 2
 	}
+	runs, first := fromEnvironment(t, modelRuns, runs), fromEnvironment(t, modelSeed, 1)
 	for seed := first; seed < first+runs; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
@@ -77,7 +75,6 @@ type tiersWorld struct {
 	time    int64
 	stale   *rollup.Catalog
 	truth   map[tiersPlace]tiersCell
-	late    map[string]int64 // events in corrections, by definition
 }
 
 // tiersLog is a partition of a topic.
@@ -161,7 +158,7 @@ func newTiersWorld(t *testing.T, seed uint64) *tiersWorld {
 	}
 	server := httptest.NewServer(store)
 	w := &tiersWorld{
-		t: t, rnd: rand.New(rand.NewPCG(seed, 7)), time: time.Date(2026, 1, 30, 6, 0, 0, 0, time.UTC).UnixMilli(), truth: map[tiersPlace]tiersCell{}, late: map[string]int64{},
+		t: t, rnd: rand.New(rand.NewPCG(seed, 7)), time: time.Date(2026, 1, 30, 6, 0, 0, 0, time.UTC).UnixMilli(), truth: map[tiersPlace]tiersCell{},
 	}
 	if w.store, err = elastic.New(elastic.Config{Addresses: []string{server.URL}}); err != nil {
 		t.Fatal(err)
@@ -192,7 +189,7 @@ func newTiersWorld(t *testing.T, seed uint64) *tiersWorld {
 	for i := range 2 {
 		flaky := &flakyStore{Client: w.store, rnd: rand.New(rand.NewPCG(seed, 100+uint64(i)))}
 		w.flaky = append(w.flaky, flaky)
-		w.makers = append(w.makers, downsample.New(flaky, downsample.Options{Prefix: "m", Begin: func() downsample.Batch { return newTierBatch(w.writer) }, MergeAfter: 48 * time.Hour}))
+		w.makers = append(w.makers, downsample.New(flaky, downsample.Options{Prefix: "m", Begin: func() downsample.Batch { return newTierBatch(w.writer) }, MergeAfter: 48 * time.Hour, Now: w.now}))
 	}
 	for i := range w.streams {
 		if err := newCatalog(w.store, "m", w.streams[i:i+1], nil, slog.New(slog.DiscardHandler)).install(t.Context()); err != nil {
@@ -269,15 +266,10 @@ func (w *tiersWorld) event(l *tiersLog, at int64) {
 	if !measured {
 		value = fmt.Sprintf(`{"t":%d,"host":%q,"path":%q}`, at, host, path)
 	}
-	before := l.engine.Watermark()
 	l.engine.Add(aggregate.Record{Offset: l.offset, Timestamp: w.time, Value: []byte(value)})
 	l.offset++
 	s := w.streams[l.stream]
 	d := &s.definitions[0]
-	start := d.Window.Start(at)
-	if before != aggregate.Never && start+d.Window.Milliseconds() <= before {
-		w.late[s.hashes[0]]++
-	}
 	c := tiersCell{Count: 1, Bytes: int64(len(value))}
 	if measured {
 		c.Measured, c.Sum, c.Min, c.Max = 1, n, n, n
@@ -286,7 +278,7 @@ func (w *tiersWorld) event(l *tiersLog, at int64) {
 		}
 	}
 	for _, g := range d.Groupings {
-		place := tiersPlace{hash: s.hashes[0], grouping: g.String(), key: (&modelEvent{host: host, path: path}).dimensions(g), start: start}
+		place := tiersPlace{hash: s.hashes[0], grouping: g.String(), key: (&modelEvent{host: host, path: path}).dimensions(g), start: d.Window.Start(at)}
 		w.truth[place] = w.truth[place].plus(c)
 	}
 	l.waiting = append(l.waiting, l.engine.Close()...)
@@ -446,7 +438,6 @@ func (w *tiersWorld) rewrite(l *tiersLog) {
 		}
 		if doc.Correction != nil {
 			late[hit.ID] = hit.Index
-			w.late[s.hashes[0]] -= doc.Count * int64(oneIf(doc.Grouping.String() == "total"))
 		}
 		doc.Correction = nil
 		key := fmt.Sprint(doc.Start, doc.Grouping, doc.Dimensions, doc.Overflow)
@@ -475,185 +466,11 @@ func (w *tiersWorld) rewrite(l *tiersLog) {
 	}
 	<-done
 	entry := w.catalog().Rollups[0]
-	calm := downsample.New(w.store, downsample.Options{Prefix: "m"})
+	calm := downsample.New(w.store, downsample.Options{Prefix: "m", Now: w.now})
 	if err := calm.Redo(w.t.Context(), &entry, rollup.Span{From: from, To: *l.told.SealedThrough}); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func oneIf(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func (w *tiersWorld) hits(pattern string) []elastic.Hit {
-	if err := w.store.Refresh(w.t.Context(), pattern); err != nil {
-		w.t.Fatal(err)
-	}
-	var all []elastic.Hit
-	var after []any
-	for {
-		body := map[string]any{"size": 5000, "version": true, "sort": []any{map[string]any{rollup.FieldTime: "asc"}, map[string]any{"_seq_no": "asc"}}}
-		if after != nil {
-			body["search_after"] = after
-		}
-		text, err := json.Marshal(body)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		response, err := w.store.Search(w.t.Context(), elastic.SearchRequest{Indices: []string{pattern}, Body: text})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		all = append(all, response.Hits.Hits...)
-		if len(response.Hits.Hits) < 5000 {
-			return all
-		}
-		after = response.Hits.Hits[len(response.Hits.Hits)-1].Sort
-	}
-}
-
-// rest lets everything be sealed and made, and compares.
-func (w *tiersWorld) rest(round int) {
-	for _, l := range w.logs {
-		l.behind = 0
-		w.event(l, w.time+180_000)
-		w.barrier(l)
-	}
-	for _, f := range w.flaky {
-		f.mu.Lock()
-		f.calm = true
-		f.mu.Unlock()
-	}
-	for range 4 { // partitions come in, one after the other
-		catalog := w.catalog()
-		if err := w.makers[0].Round(w.t.Context(), &catalog.Rollups[0]); err != nil {
-			w.t.Fatal(err)
-		}
-		w.stale = catalog
-	}
-	w.compare(round)
-	for _, f := range w.flaky {
-		f.mu.Lock()
-		f.calm = false
-		f.mu.Unlock()
-	}
-}
-
-func (w *tiersWorld) progress() rollup.TiersSpec {
-	response, err := w.store.Search(w.t.Context(), elastic.SearchRequest{
-		Indices: []string{rollup.ProgressIndex("m")}, Body: json.RawMessage(`{"query":{"term":{"kind":"` + rollup.KindTiers + `"}}}`),
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if len(response.Hits.Hits) != 1 {
-		w.t.Fatalf("there are %d documents with the progress of tiers", len(response.Hits.Hits))
-	}
-	var p rollup.TiersProgress
-	if err := json.Unmarshal(response.Hits.Hits[0].Source, &p); err != nil {
-		w.t.Fatal(err)
-	}
-	return p.Spec
-}
-
-func (w *tiersWorld) compare(round int) {
-	spec := w.progress()
-	sealed, _ := w.catalog().Rollups[0].Sealed()
-	definitions := map[string]*rollup.Definition{}
-	for _, s := range w.streams {
-		definitions[s.hashes[0]] = &s.definitions[0]
-	}
-	for i, p := range spec.Tiers {
-		if i > 0 && (p.Through != p.Tier.Start(min(sealed, spec.Tiers[i-1].Through+spec.Tiers[0].Tier.Milliseconds()*int64(oneIf(i == 1))*1_000_000_000)) || len(p.Again) > 0 || p.Arrived != sealed && sealed-p.Arrived > 60_000) {
-			w.t.Errorf("round %d, tier %s: %+v is not where it should be, sealed through %d", round, p.Tier, p, sealed)
-		}
-		got, late := map[tiersPlace]tiersCell{}, int64(0)
-		within := func(start int64) bool { return start >= p.From && (i == 0 || start < p.Through) }
-		tiers := map[rollup.Tier]bool{p.Tier: true}
-		if i == 0 {
-			for _, d := range definitions {
-				tiers[d.Window] = true
-			}
-		}
-		for tier := range tiers {
-			for _, hit := range w.hits(rollup.IndexPattern("m", "r", tier)) {
-				source, err := readSource(hit.Source)
-				if err != nil {
-					w.t.Fatal(err)
-				}
-				hash := source.text(rollup.FieldDefinition)
-				doc, err := rollup.ParseDocument(hit.Source, definitions[hash])
-				if err != nil {
-					w.t.Fatal(err)
-				}
-				if !within(doc.Start) {
-					continue
-				}
-				m := doc.Measures[0]
-				place := tiersPlace{hash: hash, grouping: doc.Grouping.String(), key: strings.Join(doc.Dimensions, " "), start: p.Tier.Start(doc.Start)}
-				if doc.Overflow {
-					place.key = "overflow"
-				}
-				got[place] = got[place].plus(tiersCell{doc.Count, doc.Bytes, doc.Conditions[0], m.Count, int64(m.Sum), int64(m.Min), int64(m.Max)})
-				if doc.Correction != nil && doc.LateCount > 0 {
-					w.t.Errorf("document %s is a correction and holds some", hit.ID)
-				}
-				_ = late
-				if s := doc.Sketches[0]; s != nil && s.Count() != m.Count || s == nil && m.Count > 0 {
-					w.t.Errorf("round %d, tier %s: the sketch of %+v does not hold %d values", round, p.Tier, place, m.Count)
-				}
-			}
-		}
-		want := map[tiersPlace]tiersCell{}
-		for place, c := range w.truth {
-			if place.start = p.Tier.Start(place.start); i == 0 {
-				place.start = definitions[place.hash].Window.Start(place.start)
-			}
-			if within(place.start) {
-				want[place] = want[place].plus(c)
-			}
-		}
-		w.difference(round, p.Tier, want, got)
-	}
-}
-
-// difference compares cells. A key that had no room is in the overflow of its grouping: then the sums are compared.
-func (w *tiersWorld) difference(round int, tier rollup.Tier, want, got map[tiersPlace]tiersCell) {
-	overflowed := map[tiersPlace]bool{}
-	whole := func(p tiersPlace) tiersPlace { p.key = ""; return p }
-	for place := range got {
-		if place.key == "overflow" {
-			overflowed[whole(place)] = true
-		}
-	}
-	sums := map[tiersPlace]tiersCell{}
-	wrong := 0
-	report := func(format string, args ...any) {
-		if wrong++; wrong <= 5 {
-			w.t.Errorf("round %d, tier %s: "+format, append([]any{round, tier}, args...)...)
-		}
-	}
-	for place, c := range want {
-		if overflowed[whole(place)] {
-			sums[whole(place)] = sums[whole(place)].plus(c)
-		} else if got[place] != c {
-			report("%+v at %s: the documents hold %+v, the events say %+v", place, time.UnixMilli(place.start).UTC().Format(time.RFC3339), got[place], c)
-		}
-	}
-	of := map[tiersPlace]tiersCell{}
-	for place, c := range got {
-		if overflowed[whole(place)] {
-			of[whole(place)] = of[whole(place)].plus(c)
-		} else if _, known := want[place]; !known {
-			report("%+v: the documents hold %+v, the events say nothing", place, c)
-		}
-	}
-	for place, c := range sums {
-		if of[place] != c {
-			report("%+v with an overflow: the documents hold %+v, the events say %+v", place, of[place], c)
-		}
-	}
-}
+// now is the makers' clock.
+func (w *tiersWorld) now() time.Time { return time.UnixMilli(w.time) }

@@ -75,7 +75,8 @@ func (s *TiersSpec) Tier(t Tier) *TierProgress {
 // Advance begins a generation at the time now. It is larger than all before, even where these were forgotten, as long as fewer than one a minute begin.
 func (s *TiersSpec) Advance(now int64) { s.Generation = max(s.Generation+1, now/millisecondsPerMinute) }
 
-// Redo has the coarser tiers make anew what they hold of the documents in [from, to), which were changed otherwise than by corrections.
+// Redo has the coarser tiers make anew what they hold of the documents in [from, to), which were changed otherwise than by corrections. Where that goes on to
+// the end, corrections that arrive from then on are looked for again, too.
 func (s *TiersSpec) Redo(from, to, now int64) {
 	s.Advance(now)
 	for i := range s.Tiers {
@@ -88,6 +89,9 @@ func (s *TiersSpec) Redo(from, to, now int64) {
 // Redo has the windows of a coarser tier made anew that have a part in [from, to).
 func (p *TierProgress) Redo(from, to int64) {
 	length := p.Tier.Milliseconds()
+	if to >= p.Through {
+		p.Arrived = min(p.Arrived, from)
+	}
 	from = max(p.Tier.Start(from), p.Removed)
 	if to >= p.Through {
 		p.Through = min(p.Through, from)

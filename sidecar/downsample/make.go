@@ -179,6 +179,9 @@ func (p *pass) write(ctx context.Context, parts []part) error {
 		if merged.Partition, err = p.partition.Names(); err != nil {
 			return err
 		}
+		if p.source != d.Window { // not to be taken for what is made of the finest tier
+			merged.LateCount, merged.Correction = 0, &rollup.Correction{Arrived: merged.Start, Opened: p.source.Milliseconds()}
+		}
 	}
 	p.encoded = merged.AppendJSON(p.encoded[:0], d, p.hash)
 	p.written++

@@ -99,6 +99,9 @@ func (m *Maker) Round(ctx context.Context, entry *rollup.CatalogEntry) error {
 	if err := r.cover(ctx); err != nil {
 		return err
 	}
+	if r.sealed < r.reached() {
+		return nil // the entry is older than what is told, or a partition has to catch up: what is to be made again would lack corrections
+	}
 	for i := 1; i < len(r.progress.Spec.Tiers); i++ {
 		if err := r.raise(ctx, i); err != nil {
 			return err
@@ -108,6 +111,16 @@ func (m *Maker) Round(ctx context.Context, entry *rollup.CatalogEntry) error {
 		return err
 	}
 	return r.mergeSegments(ctx)
+}
+
+// reached is the time up to which what is sealed is in the coarser tiers, or remembered.
+func (r *round) reached() int64 {
+	reached := int64(0)
+	for i := range r.progress.Spec.Tiers {
+		t := &r.progress.Spec.Tiers[i]
+		reached = max(reached, t.Through, t.Arrived)
+	}
+	return reached
 }
 
 // Redo has everything that the coarser tiers hold of a span made anew in the next rounds.

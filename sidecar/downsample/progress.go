@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
+
+// goneAfter is for how long a partition that no tidemark waits for tells nothing before its topic is taken to be gone.
+const goneAfter = 24 * time.Hour
 
 // load reads the progress document; without one it is empty.
 func (r *round) load(ctx context.Context) error {
@@ -148,14 +152,11 @@ func (r *round) cover(ctx context.Context) error {
 	if len(spec.Tiers) < 2 {
 		return nil
 	}
-	through, began := int64(0), len(spec.Covered) > 0
-	for _, t := range spec.Tiers[1:] {
-		through = max(through, t.Through)
-	}
+	through, began := r.reached(), len(spec.Covered) > 0
 	changed := false
 	for i := range r.entry.Progress {
 		p := &r.entry.Progress[i]
-		if slices.Contains(spec.Covered, p.ID()) || p.SealedThrough == nil || *p.SealedThrough < through {
+		if slices.Contains(spec.Covered, p.ID()) || !r.caughtUp(p, through) {
 			continue
 		}
 		if began {
@@ -177,6 +178,15 @@ func (r *round) cover(ctx context.Context) error {
 		return nil
 	}
 	return r.save(ctx)
+}
+
+// caughtUp reports whether whatever a partition writes from now on is sealed after a time: what is sealed waits for it, and it is sealed as far itself. One whose
+// topic is gone writes nothing more.
+func (r *round) caughtUp(p *rollup.PartitionProgress, through int64) bool {
+	if !slices.Contains(r.entry.Partitions, p.Partition) {
+		return r.Now().UnixMilli()-p.UpdatedAt > goneAfter.Milliseconds()
+	}
+	return p.SealedThrough != nil && *p.SealedThrough >= through
 }
 
 // aggregate carries out an aggregation over the documents of a tier that meet conditions, those of a bool query.

@@ -263,8 +263,8 @@ func (r *round) sums(ctx context.Context, index string) ([]rollup.RemovedSum, er
 	}
 }
 
-// promote brings what a partition that appeared late wrote on time, to windows that the finest tier does not keep any more, to the finest tier that does, as
-// documents of its own: the others cannot be made anew of what is left.
+// promote brings what a partition that appeared late wrote, to windows that were removed from the tiers that it belongs to, to the finest tier that still has
+// their time, as documents of its own: the others cannot be made anew of what is left.
 func (r *round) promote(ctx context.Context, of *rollup.PartitionProgress, from int64) (err error) {
 	tiers := r.progress.Spec.Tiers
 	if from >= tiers[0].Removed {
@@ -279,15 +279,19 @@ func (r *round) promote(ctx context.Context, of *rollup.PartitionProgress, from 
 	for k := range r.entry.Definitions {
 		d := &r.entry.Definitions[k].Spec
 		to := tiers[0].Removed
+		sources := []rollup.Tier{d.Window}
 		for _, t := range tiers[1:] {
-			if t.Removed >= to || t.Tier <= d.Window || t.Tier%d.Window != 0 {
+			if t.Tier <= d.Window || t.Tier%d.Window != 0 {
 				continue
 			}
-			p := pass{round: r, batch: batch, definition: d, hash: r.hashes[k], source: d.Window, tier: t.Tier, version: r.made(), partition: of}
-			if _, err := p.run(ctx, max(t.Removed, t.Tier.Start(from)), to); err != nil {
-				return err
+			for _, source := range sources {
+				p := pass{round: r, batch: batch, definition: d, hash: r.hashes[k], source: source, tier: t.Tier, version: r.made(), partition: of}
+				if _, err := p.run(ctx, max(t.Removed, t.Tier.Start(from)), to); err != nil {
+					return err
+				}
 			}
 			to = t.Removed
+			sources = append(sources, t.Tier) // corrections can have gone there
 		}
 	}
 	return nil
