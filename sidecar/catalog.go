@@ -16,6 +16,7 @@ import (
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/sidecar/config"
 	"github.com/tidemark/tidemark/sidecar/write"
 )
 
@@ -30,7 +31,10 @@ const (
 
 // catalog keeps templates, definitions and progress in Elasticsearch.
 type catalog struct {
-	client  *elastic.Client
+	client *elastic.Client
+	// warmAfter and coldAfter are after how long indices move to warm and cold nodes; 0 is never.
+	warmAfter, coldAfter time.Duration
+
 	prefix  string
 	streams []*stream
 	admin   *kadm.Client // nil: the partitions are not known
@@ -48,6 +52,12 @@ func newCatalog(client *elastic.Client, prefix string, streams []*stream, kafka 
 	if kafka != nil {
 		c.admin = kadm.NewClient(kafka)
 	}
+	return c
+}
+
+// moving sets after how long indices move to other nodes.
+func (c *catalog) moving(e config.Elasticsearch) *catalog {
+	c.warmAfter, c.coldAfter = e.WarmAfter, e.ColdAfter
 	return c
 }
 
@@ -116,6 +126,10 @@ func (c *catalog) install(ctx context.Context) error {
 	if err := c.client.PutMapping(ctx, rollup.ProgressIndex(c.prefix), mapping); err != nil { // an earlier release may have made it
 		return fmt.Errorf("bring the progress index up to date: %w", err)
 	}
+	policy, err := c.installLifecycle(ctx)
+	if err != nil {
+		return err
+	}
 	known, err := c.definitions(ctx)
 	if err != nil {
 		return err
@@ -123,12 +137,33 @@ func (c *catalog) install(ctx context.Context) error {
 	for _, s := range c.streams {
 		for i := range s.definitions {
 			d := &s.definitions[i]
-			if err := c.installRollup(ctx, d.Union(known[d.Name])); err != nil {
+			if err := c.installRollup(ctx, d.Union(known[d.Name]), policy); err != nil {
 				return fmt.Errorf("set up rollup %q: %w", d.Name, err)
 			}
 		}
 	}
 	return c.publish(ctx)
+}
+
+// installLifecycle puts the policy that moves indices to warm and cold nodes, where that is wanted, and gives its name; empty for none.
+func (c *catalog) installLifecycle(ctx context.Context) (string, error) {
+	if c.warmAfter == 0 && c.coldAfter == 0 {
+		return "", nil
+	}
+	body, err := rollup.LifecyclePolicy(c.warmAfter, c.coldAfter)
+	if err != nil {
+		return "", fmt.Errorf("describe the lifecycle policy: %w", err)
+	}
+	name := rollup.LifecycleName(c.prefix)
+	there, err := c.client.PutLifecycle(ctx, name, body)
+	if err != nil {
+		return "", err
+	}
+	if !there {
+		c.logger.Warn("the cluster has no index lifecycle management: indices stay on the nodes where they are made, whatever warm_after and cold_after say")
+		return "", nil
+	}
+	return name, nil
 }
 
 // mend puts templates and mappings anew, for an index that was made while they were older.
@@ -139,7 +174,7 @@ func (c *catalog) mend(ctx context.Context) {
 }
 
 // installRollup puts the template, and adds what the definition has newly to the indices that exist.
-func (c *catalog) installRollup(ctx context.Context, d *rollup.Definition) error {
+func (c *catalog) installRollup(ctx context.Context, d *rollup.Definition, policy string) error {
 	mapping, err := json.Marshal(rollup.DocumentMapping(d))
 	if err != nil {
 		return fmt.Errorf("describe the mapping: %w", err)
@@ -155,7 +190,7 @@ func (c *catalog) installRollup(ctx context.Context, d *rollup.Definition) error
 			existing = append(existing, pattern)
 		}
 	}
-	template, err := rollup.Template(c.prefix, d)
+	template, err := rollup.Template(c.prefix, d, policy)
 	if err != nil {
 		return fmt.Errorf("describe the template: %w", err)
 	}

@@ -54,7 +54,7 @@ func newMaintenance(cfg *config.Config, logger *slog.Logger, out, notes io.Write
 		return nil, fmt.Errorf("set up the Kafka client: %w", err)
 	}
 	m.admin = kadm.NewClient(m.kafka)
-	m.catalog = newCatalog(m.store, cfg.Elasticsearch.IndexPrefix, m.streams, m.kafka, logger)
+	m.catalog = newCatalog(m.store, cfg.Elasticsearch.IndexPrefix, m.streams, m.kafka, logger).moving(cfg.Elasticsearch)
 	return m, nil
 }
 

@@ -99,7 +99,7 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 		return nil, fmt.Errorf("set up the Kafka client: %w", err)
 	}
 	pl.letters = newDeadLetters(pl.kafkaClient, cfg.Kafka.DeadLetterTopic, logger)
-	pl.catalog = newCatalog(client, cfg.Elasticsearch.IndexPrefix, pl.streams, pl.kafkaClient, logger)
+	pl.catalog = newCatalog(client, cfg.Elasticsearch.IndexPrefix, pl.streams, pl.kafkaClient, logger).moving(cfg.Elasticsearch)
 	pl.writer = write.New(client, write.Options{MayWrite: pl.group.MayWrite, UnknownField: pl.catalog.mend, Reject: pl.letters.document, Logger: logger})
 	return pl, nil
 }

@@ -78,8 +78,9 @@ func runSidecar(ctx context.Context, cfg *config.Config, logger *slog.Logger, st
 	return nil
 }
 
-// register adds the metrics of the writer and the dead letters.
+// register adds the metrics of the writer, the tiers and the dead letters.
 func (pl *pipeline) register(r prometheus.Registerer) {
+	pl.tiers.register(r)
 	stats := &pl.writer.Stats
 	for _, m := range []struct {
 		name, help string
@@ -91,6 +92,8 @@ func (pl *pipeline) register(r prometheus.Registerer) {
 		{"tidemark_write_retries_total", "Documents sent again.", stats.Retries.Load},
 		{"tidemark_write_superseded_total", "Documents that Elasticsearch held in the same or a newer version already.", stats.Superseded.Load},
 		{"tidemark_write_rejected_total", "Documents that Elasticsearch can never accept.", stats.Rejected.Load},
+		{"tidemark_tier_windows_total", "Windows of coarser tiers that were made.", pl.tiers.windows.Load},
+		{"tidemark_tier_documents_total", "Documents of coarser tiers that were written.", pl.tiers.documents.Load},
 		{"tidemark_dead_letters_total", "Events and documents handed to the dead-letter topic.", pl.letters.count.Load},
 		{"tidemark_dead_letters_failed_total", "Dead letters that could not be written.", pl.letters.failed.Load},
 	} {

@@ -35,7 +35,7 @@ func newSetupCommand(logging *logOptions) *cobra.Command {
 				streams = append(streams, compiled)
 			}
 			prefix := cfg.Elasticsearch.IndexPrefix
-			if err := newCatalog(client, prefix, streams, nil, logger).install(c.Context()); err != nil {
+			if err := newCatalog(client, prefix, streams, nil, logger).moving(cfg.Elasticsearch).install(c.Context()); err != nil {
 				return fmt.Errorf("set up Elasticsearch: %w", err)
 			}
 			for _, s := range streams {

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -18,13 +19,31 @@ import (
 // tiersEvery is how often it is looked whether windows of coarser tiers can be made.
 const tiersEvery = 5 * time.Second
 
-// tiersState is what the coarser tiers are doing, for /status and /metrics.
+// tiersState is what the coarser tiers are doing, for /metrics.
 type tiersState struct {
-	windows, documents atomic.Int64
+	windows, documents, failing atomic.Int64
 
-	mu    sync.Mutex
-	err   error
-	since time.Time
+	through *prometheus.GaugeVec // by rollup and tier, of what this process made
+
+	err error // of the last look
+}
+
+func (t *tiersState) register(r prometheus.Registerer) {
+	t.through = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tidemark_tier_through_seconds", Help: "The end of the last window of a coarser tier that this process made, in seconds since the Unix epoch.",
+	}, []string{"rollup", "tier"})
+	r.MustRegister(t.through, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tidemark_tiers_failing", Help: "1 while the coarser tiers cannot be made, 0 otherwise.",
+	}, func() float64 { return float64(t.failing.Load()) }))
+}
+
+// made counts a span of windows.
+func (t *tiersState) made(name string, tier rollup.Tier, s rollup.Span, documents int) {
+	t.windows.Add((s.To - s.From) / tier.Milliseconds())
+	t.documents.Add(int64(documents))
+	if t.through != nil {
+		t.through.WithLabelValues(name, tier.String()).Set(float64(s.To) / 1000)
+	}
 }
 
 // tierBatch carries what downsample makes to the writer.
@@ -69,8 +88,7 @@ func newMaker(cfg *config.Config, client *elastic.Client, w *write.Writer, made 
 // tiersLoop makes the coarser tiers of the streams of which this process owns the first partition: so somebody does, and mostly one.
 func (pl *pipeline) tiersLoop(ctx context.Context) {
 	maker := newMaker(pl.cfg, pl.client, pl.writer, func(name string, t rollup.Tier, s rollup.Span, documents int) {
-		pl.tiers.windows.Add((s.To - s.From) / t.Milliseconds())
-		pl.tiers.documents.Add(int64(documents))
+		pl.tiers.made(name, t, s, documents)
 		pl.logger.Debug("windows made", "rollup", name, "tier", t.String(), "from", formatTime(s.From), "to", formatTime(s.To), "documents", documents)
 	}, pl.logger)
 	for sleep(ctx, tiersEvery) {
@@ -83,10 +101,12 @@ func (pl *pipeline) tiersLoop(ctx context.Context) {
 }
 
 func (t *tiersState) note(err error, logger *slog.Logger) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	failing := int64(0)
+	if err != nil {
+		failing = 1
+	}
+	t.failing.Store(failing)
 	if err != nil && t.err == nil {
-		t.since = time.Now()
 		logger.Warn("coarser tiers cannot be made at the moment: it is tried again", "error", err)
 	}
 	if err == nil && t.err != nil {

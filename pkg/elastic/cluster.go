@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -113,4 +114,30 @@ func majorMinor(number string) (major, minor int, ok bool) {
 	major, err1 := strconv.Atoi(parts[0])
 	minor, err2 := strconv.Atoi(parts[1])
 	return major, minor, err1 == nil && err2 == nil
+}
+
+// PutLifecycle creates or replaces a policy of index lifecycle management. The result is false where the cluster has none.
+func (c *Client) PutLifecycle(ctx context.Context, name string, body []byte) (bool, error) {
+	if err := checkSingle(name); err != nil {
+		return false, fmt.Errorf("put lifecycle policy: %w", err)
+	}
+	err := c.do(ctx, esapi.ILMPutLifecycleRequest{Policy: name, Body: bytes.NewReader(body)}, nil)
+	var refused *Error
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.As(err, &refused) && refused.noSuchPage():
+		return false, nil
+	}
+	return false, fmt.Errorf("put lifecycle policy %q: %w", name, err)
+}
+
+// noSuchPage reports whether the cluster does not know what was asked for: without the module, Elasticsearch answers 400 or 405 and says that there is no
+// handler, and other stores 404 or 501.
+func (e *Error) noSuchPage() bool {
+	switch e.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	}
+	return e.Status == http.StatusBadRequest && e.Type == "" && strings.Contains(e.Reason, "no handler found")
 }

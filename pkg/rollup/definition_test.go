@@ -91,7 +91,7 @@ func TestSmallestGroupingHoldsWhatIsAsked(t *testing.T) {
 func TestTemplateFitsTheDocuments(t *testing.T) {
 	d := definition()
 	d.Tiers = []rollup.Tier{rollup.Tier(time.Minute)}
-	text, err := rollup.Template("p", &d)
+	text, err := rollup.Template("p", &d, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,16 +6,22 @@ import "encoding/json"
 const templatePriority = 500
 
 // Template is the body of the index template for all tiers of the rollup d. Its mapping is strict: a document that does not fit the definition is an
-// error, not a new field.
-func Template(prefix string, d *Definition) ([]byte, error) {
+// error, not a new field. The indices go by the lifecycle policy that is named, and begin on hot nodes then; empty is none.
+func Template(prefix string, d *Definition, policy string) ([]byte, error) {
 	patterns := []string{IndexPattern(prefix, d.Name, d.Window)}
 	for _, t := range d.Tiers {
 		patterns = append(patterns, IndexPattern(prefix, d.Name, t))
 	}
+	settings := indexSettings("best_compression")
+	if policy != "" {
+		index, _ := settings["index"].(object)
+		index["lifecycle"] = object{"name": policy}
+		index["routing"] = object{"allocation": object{"include": object{"_tier_preference": "data_hot,data_content"}}}
+	}
 	return json.Marshal(object{
 		"index_patterns": patterns,
 		"priority":       templatePriority,
-		"template":       object{"settings": indexSettings("best_compression"), "mappings": DocumentMapping(d)},
+		"template":       object{"settings": settings, "mappings": DocumentMapping(d)},
 		"_meta":          object{"managed_by": "tidemark", "rollup": d.Name, "definition": d.Hash()},
 	})
 }

@@ -79,6 +79,9 @@ type Elasticsearch struct {
 	RequestTimeout time.Duration `yaml:"request_timeout"`
 	// ForceMergeAfter is how long after its end the segments of an index are merged into one. Default: 0s, never.
 	ForceMergeAfter time.Duration `yaml:"force_merge_after"`
+	// WarmAfter and ColdAfter are after how long indices move to warm and cold nodes, where the cluster has index lifecycle management. Default: 0s, never.
+	WarmAfter time.Duration `yaml:"warm_after"`
+	ColdAfter time.Duration `yaml:"cold_after"`
 }
 
 // HTTP says where the sidecar answers.

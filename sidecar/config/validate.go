@@ -90,6 +90,11 @@ func (v *validator) elasticsearch(e *Elasticsearch) {
 		v.url(fmt.Sprintf("elasticsearch.addresses[%d]", i), address)
 	}
 	v.duration("elasticsearch.force_merge_after", e.ForceMergeAfter, 0, maxDuration)
+	v.duration("elasticsearch.warm_after", e.WarmAfter, 0, maxDuration)
+	v.duration("elasticsearch.cold_after", e.ColdAfter, 0, maxDuration)
+	if e.WarmAfter > 0 && e.ColdAfter > 0 && e.ColdAfter < e.WarmAfter {
+		v.fail("elasticsearch.cold_after", "%s is sooner than warm_after, %s: indices go from warm to cold nodes", spell(e.ColdAfter), spell(e.WarmAfter))
+	}
 	if !rollup.ValidPrefix(e.IndexPrefix) {
 		v.fail("elasticsearch.index_prefix", "%q cannot begin an index name: up to %d lower-case letters, digits, _ and - are allowed, beginning with a letter or digit",
 			e.IndexPrefix, rollup.MaxPrefixLength)

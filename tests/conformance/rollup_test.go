@@ -73,7 +73,7 @@ func documents() []*rollup.Document {
 func TestRollupDocumentsAreCountedOnceHoweverOftenTheyAreWritten(t *testing.T) {
 	each(t, func(t *testing.T, s *session) {
 		d := logWrites()
-		template, err := rollup.Template(s.prefix, d)
+		template, err := rollup.Template(s.prefix, d, "")
 		if err != nil {
 			t.Fatal(err)
 		}

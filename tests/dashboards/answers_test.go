@@ -79,7 +79,7 @@ func openStock(t *testing.T) *stock {
 // fill writes the documents of a rollup, all of them sealed.
 func (s *stock) fill(t *testing.T, client *elastic.Client, d *rollup.Definition) {
 	t.Helper()
-	template, err := rollup.Template(s.prefix, d)
+	template, err := rollup.Template(s.prefix, d, "")
 	if err != nil {
 		t.Fatal(err)
 	}

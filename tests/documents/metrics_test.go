@@ -29,8 +29,10 @@ func (one) Snapshot() status.Snapshot {
 }
 
 var (
-	sample     = regexp.MustCompile(`(?m)^(tidemark_\w+)(?:\{(.*)\})? `)
-	labelName  = regexp.MustCompile(`(\w+)="`)
+	sample    = regexp.MustCompile(`(?m)^(tidemark_\w+)(?:\{(.*)\})? `)
+	labelName = regexp.MustCompile(`(\w+)="`)
+	// labelled is a metric of the command that has labels.
+	labelled   = regexp.MustCompile(`(?s)Name: "(tidemark_\w+)",[^}]*\}, \[\]string\{([^}]*)\}`)
 	metricName = regexp.MustCompile(`"(tidemark_\w+)"`)
 )
 
@@ -55,6 +57,9 @@ func metrics(t *testing.T) map[string][]string {
 	for _, source := range sources {
 		if strings.HasSuffix(source, "_test.go") {
 			continue
+		}
+		for _, match := range labelled.FindAllStringSubmatch(read(t, "sidecar/"+filepath.Base(source)), -1) {
+			all[match[1]] = strings.Split(strings.ReplaceAll(match[2], `"`, ""), ", ")
 		}
 		for _, match := range metricName.FindAllStringSubmatch(read(t, "sidecar/"+filepath.Base(source)), -1) {
 			if _, known := all[match[1]]; !known { // the benchmark reads some of the others

@@ -122,7 +122,7 @@ func checkValues(t *testing.T, client *elastic.Client, in query.Input, events []
 
 func write(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition, documents []*rollup.Document) {
 	t.Helper()
-	template, err := rollup.Template(prefix, d)
+	template, err := rollup.Template(prefix, d, "")
 	if err != nil {
 		t.Fatal(err)
 	}

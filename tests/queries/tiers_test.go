@@ -120,7 +120,7 @@ func text(v *float64) string {
 // writeTiers writes the finest documents, and what is made of those before made.
 func writeTiers(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition) {
 	t.Helper()
-	template, err := rollup.Template(prefix, d)
+	template, err := rollup.Template(prefix, d, "")
 	if err != nil {
 		t.Fatal(err)
 	}
