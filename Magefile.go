@@ -50,6 +50,14 @@ func Chaos(ctx context.Context) error {
 // Bench runs the benchmarks: those whose names match TIDEMARK_BENCH, TIDEMARK_BENCH_COUNT times, in the form that benchstat reads.
 func Bench(ctx context.Context) error { return build.Bench(ctx, os.Stdout) }
 
+// BenchQueries measures what dashboards cost over rollups and over raw documents, on an Elasticsearch that Maven fetches once. TIDEMARK_BENCH_QUERIES holds
+// flags of tests/querybench, such as "-events 30000000".
+func BenchQueries(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	return build.BenchQueries(ctx, os.Stdout)
+}
+
 // Demo shows the whole of Tidemark at work, without any server.
 func Demo() error { return sh.RunV("go", "run", "./sidecar", "demo") }
 

@@ -147,3 +147,11 @@ func Bench(ctx context.Context, out io.Writer) error {
 	pattern, count := cmp.Or(os.Getenv("TIDEMARK_BENCH"), "."), cmp.Or(os.Getenv("TIDEMARK_BENCH_COUNT"), "1")
 	return execute(ctx, out, nil, "go", "test", "-run", "^$", "-bench", pattern, "-benchmem", "-count", count, "-timeout", "0", "./...")
 }
+
+// BenchQueries runs the benchmark of queries. TIDEMARK_BENCH_QUERIES holds its flags.
+func BenchQueries(ctx context.Context, out io.Writer) error {
+	if err := checkTools(ctx, true, mavenTool); err != nil {
+		return err
+	}
+	return execute(ctx, out, nil, "go", append([]string{"run", "./tests/querybench"}, strings.Fields(os.Getenv("TIDEMARK_BENCH_QUERIES"))...)...)
+}

@@ -29,6 +29,9 @@ type ElasticsearchOptions struct {
 	Secure bool
 	// Settings are added to elasticsearch.yml, and replace those with the same name.
 	Settings map[string]string
+	// Heap is the size of the heap of a server that is to be measured, such as 4g: it has the compiler and the garbage collector that it has in operation.
+	// Default: a JVM for tests, which starts fast.
+	Heap string
 	// Progress gets a line when something takes long. nil: nowhere.
 	Progress io.Writer
 }
@@ -127,6 +130,15 @@ const elasticsearchJVM = `-Xms1g
 -Djava.io.tmpdir=${ES_TMPDIR}
 `
 
+// measuredJVM is one whose speed is that of a server in operation.
+const measuredJVM = `-Xms%[1]s
+-Xmx%[1]s
+-XX:+UseG1GC
+-XX:+AlwaysPreTouch
+-XX:+ExitOnOutOfMemoryError
+-Djava.io.tmpdir=${ES_TMPDIR}
+`
+
 func (e *Elasticsearch) prepare(ctx context.Context, java, home string, ports []int, options ElasticsearchOptions) error {
 	for _, name := range []string{"config", "config/jvm.options.d", "data", "logs", "tmp"} {
 		if err := os.Mkdir(filepath.Join(e.dir, name), 0o700); err != nil {
@@ -155,7 +167,11 @@ func (e *Elasticsearch) prepare(ctx context.Context, java, home string, ports []
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		fmt.Fprintf(&text, "%s: %q\n", name, settings[name])
 	}
-	for name, content := range map[string]string{"elasticsearch.yml": text.String(), "jvm.options": elasticsearchJVM} {
+	jvm := elasticsearchJVM
+	if options.Heap != "" {
+		jvm = fmt.Sprintf(measuredJVM, options.Heap)
+	}
+	for name, content := range map[string]string{"elasticsearch.yml": text.String(), "jvm.options": jvm} {
 		if err := os.WriteFile(filepath.Join(config, name), []byte(content), 0o600); err != nil {
 			return err
 		}
