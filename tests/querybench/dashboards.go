@@ -18,6 +18,7 @@ func (b *bench) dashboardAt(n int) timeRange {
 type dashboardTimes struct {
 	panels          [4]times
 	apart, together times
+	cpu             cpuTimes // of all that were asked for apart
 }
 
 // asker carries out one request with the questions of a panel, or of all.
@@ -57,6 +58,9 @@ func (t *dashboardTimes) askTogether(ask asker, forget func() error, counts bool
 	return err
 }
 
+// methods are how a dashboard is asked for.
+var methods = []func(t *dashboardTimes, ask asker, forget func() error, counts bool) error{(*dashboardTimes).askApart, (*dashboardTimes).askTogether}
+
 // dashboardResult is the dashboard over the rollups, in their order, and over the raw documents, without caches and with them.
 type dashboardResult struct {
 	cold, warm       []*dashboardTimes
@@ -82,8 +86,8 @@ func (b *bench) dashboards(ctx context.Context) error {
 	if err := b.profiled(func() error { return b.dashboardsCold(ctx, r.cold) }); err != nil {
 		return err
 	}
-	for _, askAll := range []func(*dashboardTimes, asker, func() error, bool) error{(*dashboardTimes).askApart, (*dashboardTimes).askTogether} {
-		if err := b.dashboardsWarm(ctx, r.warm, askAll); err != nil {
+	for method := range methods {
+		if err := b.dashboardsWarm(ctx, r.warm, method); err != nil {
 			return err
 		}
 	}
@@ -111,15 +115,18 @@ func (b *bench) dashboardsCold(ctx context.Context, all []*dashboardTimes) error
 	done := b.progress.count("dashboards without caches", int64((b.repeats+warmUp(b.repeats))*len(b.rollups)))
 	for n := -warmUp(b.repeats); n < b.repeats; n++ {
 		for i, k := range b.rollups {
-			for _, askAll := range []func(*dashboardTimes, asker, func() error, bool) error{(*dashboardTimes).askApart, (*dashboardTimes).askTogether} {
+			for method, askAll := range methods {
 				d, err := openDatasource(ctx, b.url, k.prefix, false)
 				if err != nil {
 					return err
 				}
-				err = askAll(all[i], d.asker(ctx, b.dashboardAt(max(n, 0)%12)), forget, n >= 0)
+				used, err := b.cpuOf(ctx, func() error { return askAll(all[i], d.asker(ctx, b.dashboardAt(max(n, 0)%12)), forget, n >= 0) })
 				d.dispose()
 				if err != nil {
 					return err
+				}
+				if n >= 0 && method == 0 {
+					all[i].cpu.add(used)
 				}
 			}
 			done.add(1)
@@ -130,7 +137,7 @@ func (b *bench) dashboardsCold(ctx context.Context, all []*dashboardTimes) error
 }
 
 // dashboardsWarm asks as in operation: one instance, all caches, the time going on, and long enough between two for the catalog to be read again.
-func (b *bench) dashboardsWarm(ctx context.Context, all []*dashboardTimes, askAll func(*dashboardTimes, asker, func() error, bool) error) error {
+func (b *bench) dashboardsWarm(ctx context.Context, all []*dashboardTimes, method int) error {
 	var instances []*datasource
 	defer func() {
 		for _, d := range instances {
@@ -150,8 +157,13 @@ func (b *bench) dashboardsWarm(ctx context.Context, all []*dashboardTimes, askAl
 	done := b.progress.count("dashboards with caches", int64(repeats*len(b.rollups)))
 	for n := range repeats {
 		for i := range b.rollups {
-			if err := askAll(all[i], instances[i].asker(ctx, b.dashboardAt(n)), keep, n >= warmUp(b.warmRepeats)); err != nil {
+			counts := n >= warmUp(b.warmRepeats)
+			used, err := b.cpuOf(ctx, func() error { return methods[method](all[i], instances[i].asker(ctx, b.dashboardAt(n)), keep, counts) })
+			if err != nil {
 				return err
+			}
+			if counts && method == 0 {
+				all[i].cpu.add(used)
 			}
 			done.add(1)
 		}
@@ -178,8 +190,13 @@ func (b *bench) dashboardsRaw(ctx context.Context, all *dashboardTimes, forget f
 			}
 			return nil
 		}
-		if err := all.askApart(ask, forget, n >= warmUp(b.rawRepeats)); err != nil {
+		counts := n >= warmUp(b.rawRepeats)
+		used, err := b.cpuOf(ctx, func() error { return all.askApart(ask, forget, counts) })
+		if err != nil {
 			return err
+		}
+		if counts {
+			all.cpu.add(used)
 		}
 		done.add(1)
 	}

@@ -63,7 +63,7 @@ func milliseconds(d time.Duration) string {
 
 func (t times) cells() []string { return []string{milliseconds(t.median()), milliseconds(t.p95())} }
 
-// times over another is how often the p95 of one fits into that of the other.
+// ratio is how often the p95 of one fits into that of the other.
 func ratio(a, b time.Duration) string {
 	if b == 0 {
 		return "-"
@@ -97,9 +97,25 @@ func (r *report) addDashboards(b *bench, d *dashboardResult) {
 		}
 		row(fmt.Sprintf("raw documents, %s events: four panels, one after another", short(b.events.count)), half.raw.apart, "")
 		r.table(lines)
+		r.cpu(b, half.kept, half.raw)
 		r.ratios(b, half.kept, half.raw)
 	}
 	r.line("Searches of one such dashboard without caches: %d in %d requests, of which %d read the catalog\n", d.searches.searches, d.searches.requests, d.searches.catalog)
+}
+
+// cpu is what one dashboard takes of both processes, on average.
+func (r *report) cpu(b *bench, kept []*dashboardTimes, raw *dashboardTimes) {
+	lines := [][]string{{"CPU time of four panels, one after another", "Elasticsearch", "data source"}}
+	row := func(name string, t *dashboardTimes) {
+		if n := time.Duration(len(t.apart)); n > 0 {
+			lines = append(lines, []string{name, milliseconds(t.cpu.elastic / n), milliseconds(t.cpu.own / n)})
+		}
+	}
+	for i, k := range b.rollups {
+		row(fmt.Sprintf("rollup of %s events", k.name), kept[i])
+	}
+	row(fmt.Sprintf("raw documents, %s events", short(b.events.count)), raw)
+	r.table(lines)
 }
 
 func (r *report) ratios(b *bench, kept []*dashboardTimes, raw *dashboardTimes) {

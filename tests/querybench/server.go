@@ -48,6 +48,34 @@ func (s *server) forget(ctx context.Context) error {
 	return err
 }
 
+// cpu is the CPU time that Elasticsearch has used, in all its threads; 0 for an embedded one.
+func (s *server) cpu(ctx context.Context) (time.Duration, error) {
+	if s.embedded {
+		return 0, nil
+	}
+	text, err := s.do(ctx, http.MethodGet, "/_nodes/stats/process?filter_path=nodes.*.process.cpu", "", nil)
+	if err != nil {
+		return 0, err
+	}
+	var answer struct {
+		Nodes map[string]struct {
+			Process struct {
+				CPU struct {
+					Total int64 `json:"total_in_millis"`
+				} `json:"cpu"`
+			} `json:"process"`
+		} `json:"nodes"`
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return 0, fmt.Errorf("read the CPU time of Elasticsearch: %w", err)
+	}
+	var sum time.Duration
+	for _, node := range answer.Nodes {
+		sum += time.Duration(node.Process.CPU.Total) * time.Millisecond
+	}
+	return sum, nil
+}
+
 // settle makes everything visible, on disk, and waits until Elasticsearch merges no more.
 func (s *server) settle(ctx context.Context, pattern string) error {
 	if _, err := s.do(ctx, http.MethodPost, "/"+pattern+"/_refresh", "", nil); err != nil || s.embedded {

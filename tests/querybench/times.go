@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"os"
 	"slices"
 	"time"
+
+	"github.com/shirou/gopsutil/v3/process"
 )
 
 // times are measured durations of the same thing.
@@ -26,4 +31,42 @@ func timed(do func() error) (time.Duration, error) {
 	begun := time.Now()
 	err := do()
 	return time.Since(begun), err
+}
+
+// cpuTimes are the CPU times of Elasticsearch and of this process. They are nearly the same on a machine that is busy with other things, which durations
+// are not.
+type cpuTimes struct{ elastic, own time.Duration }
+
+func (c *cpuTimes) add(o cpuTimes) {
+	c.elastic += o.elastic
+	c.own += o.own
+}
+
+// cpuOf measures what something uses. Both clocks tick every few milliseconds, so that only sums of many are exact.
+func (b *bench) cpuOf(ctx context.Context, do func() error) (cpuTimes, error) {
+	before, err := b.cpuNow(ctx)
+	if err != nil {
+		return cpuTimes{}, err
+	}
+	if err := do(); err != nil {
+		return cpuTimes{}, err
+	}
+	after, err := b.cpuNow(ctx)
+	return cpuTimes{elastic: after.elastic - before.elastic, own: after.own - before.own}, err
+}
+
+func (b *bench) cpuNow(ctx context.Context) (cpuTimes, error) {
+	elastic, err := b.server.cpu(ctx)
+	if err != nil {
+		return cpuTimes{}, err
+	}
+	self, err := process.NewProcessWithContext(ctx, int32(os.Getpid()))
+	if err != nil {
+		return cpuTimes{}, fmt.Errorf("read the CPU time of this process: %w", err)
+	}
+	own, err := self.TimesWithContext(ctx)
+	if err != nil {
+		return cpuTimes{}, fmt.Errorf("read the CPU time of this process: %w", err)
+	}
+	return cpuTimes{elastic: elastic, own: time.Duration((own.User + own.System) * float64(time.Second))}, nil
 }
