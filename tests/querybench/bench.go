@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
 // benchPrefix is what all indices and templates of the benchmark begin with.
@@ -45,15 +46,21 @@ func measure(ctx context.Context, o *options, out io.Writer, p *progress) (err e
 		return err
 	}
 	b.server.embedded = version.Distribution == elastic.Embedded
-	if b.events, err = newEvents(o, time.Now().UnixMilli()/tierFine.Milliseconds()*tierFine.Milliseconds()); err != nil {
+	if err := b.server.findProcess(ctx); err != nil {
 		return err
 	}
-	if err := b.remove(ctx); err != nil {
+	kept, err := b.findKept(ctx)
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.remove(context.WithoutCancel(ctx))) }()
+	if b.events, err = newEvents(o, kept.To); err != nil {
+		return err
+	}
+	if !o.keep {
+		defer func() { err = errors.Join(err, b.remove(context.WithoutCancel(ctx))) }()
+	}
 	b.report.describe(ctx, b, version.String())
-	if err := b.load(ctx); err != nil {
+	if err := b.load(ctx, kept); err != nil {
 		return err
 	}
 	for _, part := range []struct {
@@ -72,40 +79,49 @@ func measure(ctx context.Context, o *options, out io.Writer, p *progress) (err e
 	return err
 }
 
-// load makes the events and the documents of all rollups.
-func (b *bench) load(ctx context.Context) error {
-	if err := b.loadEvents(ctx); err != nil {
+// load makes the events and the documents of all rollups, as far as they are not there.
+func (b *bench) load(ctx context.Context, kept *keptState) error {
+	if err := b.loadEvents(ctx, b.raw && !kept.complete); err != nil {
 		return err
 	}
 	numbers := append(slices.Clone(b.behind), b.options.events)
 	slices.Sort(numbers)
-	for _, n := range slices.Compact(numbers) {
-		k := newRollup(b.options, b.events, n)
+	numbers = slices.Compact(numbers)
+	for i, n := range numbers {
+		hourFrom := b.events.from
+		if i == len(numbers)-1 {
+			hourFrom = b.events.to - b.long.Milliseconds()
+		}
+		k := newRollup(b.options, b.events, n, hourFrom)
 		b.rollups = append(b.rollups, k)
 		if n == b.options.events {
 			b.own = k
 		}
-	}
-	for _, k := range b.rollups {
-		long := time.Duration(0)
-		if k == b.largest() && b.wants(partLong) {
-			long = b.long
+		if !kept.complete {
+			if err := k.load(ctx, b); err != nil {
+				return err
+			}
 		}
-		if err := k.load(ctx, b, long); err != nil {
+		if err := k.tell(ctx, b); err != nil {
 			return err
 		}
 		if err := b.server.settle(ctx, k.patterns()); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.leave(ctx, kept)
 }
 
 // largest is the rollup with the most events behind it, which also reaches back furthest.
 func (b *bench) largest() *keptRollup { return b.rollups[len(b.rollups)-1] }
 
-// remove removes everything that has the benchmark's prefix.
+// remove removes every index that has the benchmark's prefix, and the templates of this run.
 func (b *bench) remove(ctx context.Context) error {
+	for _, k := range b.rollups {
+		if err := b.client.DeleteIndexTemplate(ctx, rollup.TemplateName(k.prefix, k.definition.Name)); err != nil && !elastic.IsNotFound(err) {
+			return err
+		}
+	}
 	indices, err := b.client.ListIndices(ctx, benchPrefix+"-*")
 	if err != nil {
 		return err

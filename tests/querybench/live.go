@@ -76,5 +76,5 @@ func (l *liveWriter) tell(ctx context.Context) error {
 	if err := l.client.Refresh(ctx, indices...); err != nil {
 		return err
 	}
-	return k.tell(ctx, l.bench, time.Now().UnixMilli())
+	return k.tell(ctx, l.bench)
 }

@@ -29,6 +29,7 @@ type options struct {
 	watch   time.Duration
 
 	only, url, heap, profile string
+	keep                     bool
 }
 
 // The parts of the benchmark, as -only names them.
@@ -76,6 +77,7 @@ func parseOptions(args []string, notes io.Writer) (*options, error) {
 	f.DurationVar(&o.watch, "watch", 3*time.Minute, "how long they look at it")
 	f.StringVar(&o.only, "only", "", "parts alone, separated by commas: dashboard, long, viewers, storage (default: all)")
 	f.StringVar(&o.url, "url", "", "an Elasticsearch of yours, whose indices tidemark-bench-* are removed (default: one that is started, and removed at the end)")
+	f.BoolVar(&o.keep, "keep", false, "leave what was loaded in the Elasticsearch of -url, and measure what an earlier run with the same events has left there")
 	f.StringVar(&o.heap, "heap", "4g", "the heap of the Elasticsearch that is started")
 	f.StringVar(&o.profile, "profile", "", "a file for a CPU profile of this process while rollups are asked (default: none)")
 	if err := f.Parse(args); err != nil {
@@ -104,6 +106,8 @@ func (o *options) check() error {
 		return fmt.Errorf("-fine %s: a minute to the span is allowed", o.fine)
 	case o.long < 24*time.Hour || o.long%(24*time.Hour) != 0:
 		return fmt.Errorf("-long %s: whole days are allowed", o.long)
+	case o.keep && o.url == "":
+		return errors.New("-keep needs -url: what is started is removed at the end")
 	case o.pace < 0 || o.every <= 0 || o.watch <= 0:
 		return errors.New("-every and -watch are above 0")
 	}

@@ -29,9 +29,9 @@ const (
 )
 
 // loadEvents makes all events, counts them for the rollups, and writes the raw documents where they are wanted.
-func (b *bench) loadEvents(ctx context.Context) error {
+func (b *bench) loadEvents(ctx context.Context, write bool) error {
 	what := "events made and counted"
-	if b.raw {
+	if write {
 		what = "raw documents written"
 		if err := b.client.CreateIndex(ctx, rawIndex, []byte(rawMapping)); err != nil {
 			return err
@@ -43,7 +43,7 @@ func (b *bench) loadEvents(ctx context.Context) error {
 	for range makersAtOnce {
 		group.Go(func() error {
 			for first := next.Add(eventsAtOnce) - eventsAtOnce; first < b.events.count; first = next.Add(eventsAtOnce) - eventsAtOnce {
-				if err := b.loadSome(groupContext, first, min(first+eventsAtOnce, b.events.count), done); err != nil {
+				if err := b.loadSome(groupContext, first, min(first+eventsAtOnce, b.events.count), write, done); err != nil {
 					return err
 				}
 			}
@@ -54,13 +54,13 @@ func (b *bench) loadEvents(ctx context.Context) error {
 		return fmt.Errorf("load the events: %w", err)
 	}
 	done.done()
-	if !b.raw {
+	if !write {
 		return nil
 	}
 	return b.server.settle(ctx, rawIndex)
 }
 
-func (b *bench) loadSome(ctx context.Context, first, end int64, done *counter) error {
+func (b *bench) loadSome(ctx context.Context, first, end int64, write bool, done *counter) error {
 	body := make([]byte, 0, (end-first)*int64(b.events.Bytes()+64))
 	all := make([]counted, 0, end-first)
 	for i := first; i < end; i++ {
@@ -75,7 +75,7 @@ func (b *bench) loadSome(ctx context.Context, first, end int64, done *counter) e
 		body = append(body, '\n')
 	}
 	b.events.add(all)
-	if !b.raw {
+	if !write {
 		done.add(end - first)
 		return ctx.Err()
 	}

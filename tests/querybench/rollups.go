@@ -56,12 +56,12 @@ func definition(o *options) *rollup.Definition {
 	return d
 }
 
-// newRollup plans the rollup of as many events as are behind it.
-func newRollup(o *options, e *events, behind int64) *keptRollup {
+// newRollup plans the rollup of as many events as are behind it, whose windows of an hour begin at a time.
+func newRollup(o *options, e *events, behind, hourFrom int64) *keptRollup {
 	k := &keptRollup{
 		name: short(behind), prefix: benchPrefix + "-" + strings.ToLower(short(behind)), events: behind, factor: float64(behind) / float64(e.count),
 		definition: definition(o), sealed: e.to - e.to%tierFine.Milliseconds(),
-		fineFrom: alignUp(e.fine.from, tierMiddle), minuteFrom: alignUp(e.from, tierMiddle), hourFrom: alignUp(e.from, tierCoarse),
+		fineFrom: alignUp(e.fine.from, tierMiddle), minuteFrom: alignUp(e.from, tierMiddle), hourFrom: alignUp(hourFrom, tierCoarse),
 	}
 	k.hash, k.hourThrough = k.definition.Hash(), rollup.Tier(tierCoarse).Start(k.sealed)
 	for _, g := range k.definition.Groupings {
@@ -139,7 +139,7 @@ func (k *keptRollup) write(ctx context.Context, w *bulkWriter, tier time.Duratio
 }
 
 // load writes the template and all documents of the events.
-func (k *keptRollup) load(ctx context.Context, b *bench, long time.Duration) error {
+func (k *keptRollup) load(ctx context.Context, b *bench) error {
 	template, err := rollup.Template(k.prefix, k.definition)
 	if err != nil {
 		return err
@@ -156,10 +156,10 @@ func (k *keptRollup) load(ctx context.Context, b *bench, long time.Duration) err
 	}
 	hour := b.events.minute.coarser(tierCoarse)
 	w := b.newWriter(ctx, "documents of the rollup of "+k.name+" events")
-	if err := errors.Join(k.hours(ctx, w, hour, long), k.table(ctx, w, tierMiddle, b.events.minute), k.table(ctx, w, tierFine, b.events.fine), w.close()); err != nil {
+	if err := errors.Join(k.hours(ctx, w, hour), k.table(ctx, w, tierMiddle, b.events.minute), k.table(ctx, w, tierFine, b.events.fine), w.close()); err != nil {
 		return fmt.Errorf("write the rollup of %s events: %w", k.name, err)
 	}
-	return k.tell(ctx, b, b.events.to)
+	return nil
 }
 
 // table writes the documents of all windows that are complete.
@@ -179,10 +179,7 @@ func (k *keptRollup) table(ctx context.Context, w *bulkWriter, tier time.Duratio
 }
 
 // hours writes the documents of an hour, those before the events as if every day had been like the last.
-func (k *keptRollup) hours(ctx context.Context, w *bulkWriter, t *table, long time.Duration) error {
-	if long > 0 {
-		k.hourFrom = alignUp(k.sealed-long.Milliseconds(), tierCoarse)
-	}
+func (k *keptRollup) hours(ctx context.Context, w *bulkWriter, t *table) error {
 	// The first and the last window of the table are not full.
 	full := int64(max(t.windows()-2, 1))
 	for start := k.hourFrom; start+t.length <= k.sealed; start += t.length {
@@ -198,7 +195,8 @@ func (k *keptRollup) hours(ctx context.Context, w *bulkWriter, t *table, long ti
 }
 
 // tell writes how far the rollup has come, as the sidecar does.
-func (k *keptRollup) tell(ctx context.Context, b *bench, now int64) error {
+func (k *keptRollup) tell(ctx context.Context, b *bench) error {
+	now := time.Now().UnixMilli()
 	index := rollup.ProgressIndex(k.prefix)
 	w := b.newWriter(ctx, "")
 	tiers := k.tiers(now)

@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+
+	"github.com/shirou/gopsutil/v3/process"
 )
 
 // server is what the benchmark asks of Elasticsearch besides what the client does.
@@ -17,6 +21,7 @@ type server struct {
 	http *http.Client
 	// embedded ones have no caches, segments or statistics.
 	embedded bool
+	process  *process.Process // nil where it is not known
 }
 
 func (s *server) do(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
@@ -48,32 +53,40 @@ func (s *server) forget(ctx context.Context) error {
 	return err
 }
 
-// cpu is the CPU time that Elasticsearch has used, in all its threads; 0 for an embedded one.
-func (s *server) cpu(ctx context.Context) (time.Duration, error) {
-	if s.embedded {
-		return 0, nil
+// findProcess finds the process of Elasticsearch, where it runs on this machine and is not embedded.
+func (s *server) findProcess(ctx context.Context) error {
+	u, err := url.Parse(s.url)
+	if err != nil || s.embedded || net.ParseIP(u.Hostname()) == nil || !net.ParseIP(u.Hostname()).IsLoopback() {
+		return err
 	}
-	text, err := s.do(ctx, http.MethodGet, "/_nodes/stats/process?filter_path=nodes.*.process.cpu", "", nil)
+	text, err := s.do(ctx, http.MethodGet, "/_nodes/_local/process?filter_path=nodes.*.process.id", "", nil)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var answer struct {
 		Nodes map[string]struct {
 			Process struct {
-				CPU struct {
-					Total int64 `json:"total_in_millis"`
-				} `json:"cpu"`
+				ID int32 `json:"id"`
 			} `json:"process"`
 		} `json:"nodes"`
 	}
 	if err := json.Unmarshal(text, &answer); err != nil {
-		return 0, fmt.Errorf("read the CPU time of Elasticsearch: %w", err)
+		return fmt.Errorf("read the process of Elasticsearch: %w", err)
 	}
-	var sum time.Duration
 	for _, node := range answer.Nodes {
-		sum += time.Duration(node.Process.CPU.Total) * time.Millisecond
+		if s.process, err = process.NewProcessWithContext(ctx, node.Process.ID); err != nil {
+			return fmt.Errorf("find the process of Elasticsearch: %w", err)
+		}
 	}
-	return sum, nil
+	return nil
+}
+
+// cpu is the CPU time that Elasticsearch has used, in all its threads; 0 where it is not known.
+func (s *server) cpu(ctx context.Context) (time.Duration, error) {
+	if s.process == nil {
+		return 0, nil
+	}
+	return cpuOfProcess(ctx, s.process)
 }
 
 // settle makes everything visible, on disk, and waits until Elasticsearch merges no more.

@@ -62,11 +62,16 @@ func (b *bench) cpuNow(ctx context.Context) (cpuTimes, error) {
 	}
 	self, err := process.NewProcessWithContext(ctx, int32(os.Getpid()))
 	if err != nil {
-		return cpuTimes{}, fmt.Errorf("read the CPU time of this process: %w", err)
+		return cpuTimes{}, fmt.Errorf("find this process: %w", err)
 	}
-	own, err := self.TimesWithContext(ctx)
+	own, err := cpuOfProcess(ctx, self)
+	return cpuTimes{elastic: elastic, own: own}, err
+}
+
+func cpuOfProcess(ctx context.Context, p *process.Process) (time.Duration, error) {
+	used, err := p.TimesWithContext(ctx)
 	if err != nil {
-		return cpuTimes{}, fmt.Errorf("read the CPU time of this process: %w", err)
+		return 0, fmt.Errorf("read the CPU time of process %d: %w", p.Pid, err)
 	}
-	return cpuTimes{elastic: elastic, own: time.Duration((own.User + own.System) * float64(time.Second))}, nil
+	return time.Duration((used.User + used.System) * float64(time.Second)), nil
 }
