@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -163,6 +164,7 @@ func (r *report) addViewers(b *bench, w *watched) {
 	r.table([][]string{
 		{"to Elasticsearch", "a second", "goal"},
 		{"searches, each of a request counted", rate(w.counts.searches), "10"},
+		{"of them in the busiest second", strconv.FormatInt(w.counts.busiest, 10), ""},
 		{"of them for the catalog", rate(w.counts.catalog), ""},
 		{"requests with searches", rate(w.counts.requests), "10"},
 	})

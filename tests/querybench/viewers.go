@@ -60,12 +60,12 @@ func (b *bench) watchDashboard(ctx context.Context) error {
 		if !pause(watching, time.Until(count)) {
 			return nil
 		}
-		before := p.counts()
+		p.restart()
 		b.progress.say("%d viewers look for %s", b.viewers, b.watch)
 		if !pause(watching, time.Until(end)) {
 			return nil
 		}
-		w.counts, w.over = p.counts().minus(before), b.watch
+		w.counts, w.over = p.counts(), b.watch
 		return nil
 	})
 	if err := group.Wait(); err != nil {
