@@ -8,9 +8,10 @@ import (
 // step is how much later each dashboard with caches is than the one before, in the time that it shows.
 const step = 5 * time.Second
 
-// dashboardAt is the range that the dashboard shows the n-th time.
+// dashboardAt is the range that the dashboard shows the n-th time. It begins where the windows of a minute do, or later: for what they lack, all of it would
+// be shown at an hour.
 func (b *bench) dashboardAt(n int) timeRange {
-	now := b.events.to + int64(n)*step.Milliseconds()
+	now := alignUp(b.events.to, tierMiddle) + int64(n)*step.Milliseconds()
 	return timeRange{from: now - b.span.Milliseconds(), to: now, interval: tierMiddle}
 }
 

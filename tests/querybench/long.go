@@ -53,6 +53,6 @@ func (b *bench) longRanges(ctx context.Context) error {
 
 // longRangeAt is the range that is shown the n-th time.
 func (b *bench) longRangeAt(n int) timeRange {
-	now := b.events.to + int64(n)*step.Milliseconds()
+	now := alignUp(b.events.to, tierCoarse) + int64(n)*step.Milliseconds()
 	return timeRange{from: now - b.long.Milliseconds(), to: now, interval: tierCoarse}
 }
