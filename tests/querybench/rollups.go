@@ -140,7 +140,7 @@ func (k *keptRollup) write(ctx context.Context, w *bulkWriter, tier time.Duratio
 
 // load writes the template and all documents of the events.
 func (k *keptRollup) load(ctx context.Context, b *bench) error {
-	template, err := rollup.Template(k.prefix, k.definition)
+	template, err := rollup.Template(k.prefix, k.definition, "")
 	if err != nil {
 		return err
 	}
