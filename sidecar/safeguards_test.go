@@ -166,7 +166,7 @@ func mustFail(t *testing.T, test, runs string, changes []change) {
 	t.Helper()
 	t.Parallel()
 	overlay := writeOverlay(t, changes)
-	command := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-count=1", "-failfast", "-ldflags=-s -w", "-overlay", overlay, "-run", "^TestModel"+test, ".")
+	command := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-count=1", "-failfast", "-parallel=8", "-ldflags=-s -w", "-overlay", overlay, "-run", "^TestModel"+test, ".")
 	command.Env = append(os.Environ(), modelRuns+"="+runs)
 	output, err := command.CombinedOutput()
 	switch text := string(output); {
