@@ -11,12 +11,14 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
 
-// SearchRequest is one search. Indices that do not exist are passed over, patterns that match none find nothing.
+// SearchRequest is one search. Indices that do not exist are passed over unless MustExist is set, patterns that match none find nothing.
 type SearchRequest struct {
 	Indices []string        // names or patterns; at least one
 	Body    json.RawMessage // the query, aggregations, sort and size
 	// RequestCache asks to keep the answer in the shards' caches, or not to; nil is the index's setting.
 	RequestCache *bool
+	// MustExist makes a named index that does not exist an error, which IsNotFound knows.
+	MustExist bool
 	// Complete makes shards that fail or time out an error of the search, not a part that is missing from its answer.
 	Complete bool
 }
@@ -117,9 +119,9 @@ func (c *Client) Search(ctx context.Context, req SearchRequest) (*SearchResponse
 	if err := checkNames(req.Indices...); err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
-	yes, partial := true, !req.Complete
+	yes, partial, ignore := true, !req.Complete, !req.MustExist
 	request := esapi.SearchRequest{
-		Index: req.Indices, Body: bytes.NewReader(req.Body), IgnoreUnavailable: &yes, AllowNoIndices: &yes,
+		Index: req.Indices, Body: bytes.NewReader(req.Body), IgnoreUnavailable: &ignore, AllowNoIndices: &yes,
 		AllowPartialSearchResults: &partial, RequestCache: req.RequestCache,
 	}
 	var answer searchAnswer
@@ -172,7 +174,7 @@ func appendSearch(body *bytes.Buffer, req SearchRequest) error {
 		AllowNoIndices    bool     `json:"allow_no_indices"`
 		AllowPartial      bool     `json:"allow_partial_search_results"`
 		RequestCache      *bool    `json:"request_cache,omitempty"`
-	}{req.Indices, true, true, !req.Complete, req.RequestCache})
+	}{req.Indices, !req.MustExist, true, !req.Complete, req.RequestCache})
 	if err != nil {
 		return err
 	}

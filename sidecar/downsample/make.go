@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -60,6 +61,7 @@ type pass struct {
 	tier       rollup.Tier // of those that are written
 	version    int64
 	partition  *rollup.PartitionProgress // whose documents are read and written; nil for those of all, which become one
+	indices    []string                  // that hold the windows in hand
 	written    int
 	encoded    []byte
 }
@@ -77,9 +79,15 @@ func (p *pass) conditions(from, to int64, further ...object) object {
 }
 
 // run reads as many windows at a time as are few documents.
+//
+// Another maker can be removing what is read. It tells so before, so what was found is everything while nothing was told; and from then on the indices are
+// named, so that one that vanishes is an error and not an absence.
 func (p *pass) run(ctx context.Context, from, to int64) (written int, err error) {
-	windows, err := p.windows(ctx, p.pattern(p.source), p.conditions(from, to), p.tier)
-	if err != nil {
+	windows, err := p.windows(ctx, rollup.IndexPattern(p.Prefix, p.entry.Rollup, p.source), p.conditions(from, to), p.tier)
+	if err != nil || len(windows) == 0 {
+		return 0, errors.Join(err, p.unchanged(ctx))
+	}
+	if err := p.unchanged(ctx); err != nil {
 		return 0, err
 	}
 	for len(windows) > 0 {
@@ -88,16 +96,18 @@ func (p *pass) run(ctx context.Context, from, to int64) (written int, err error)
 			documents += windows[n].documents
 			n++
 		}
+		p.indices = p.indices[:0]
+		for _, w := range windows[:n] {
+			if name := rollup.IndexName(p.Prefix, p.entry.Rollup, p.source, w.start); !slices.Contains(p.indices, name) {
+				p.indices = append(p.indices, name)
+			}
+		}
 		if err := p.merge(ctx, windows[0].start, windows[n-1].start+p.tier.Milliseconds()); err != nil {
 			return p.written, err
 		}
 		windows = windows[n:]
 	}
 	return p.written, nil
-}
-
-func (p *pass) pattern(t rollup.Tier) string {
-	return rollup.IndexPattern(p.Prefix, p.entry.Rollup, t)
 }
 
 // merge goes through the documents of each grouping in the order of their keys, so that those of one are next to each other.
@@ -133,7 +143,7 @@ type part struct {
 
 func (p *pass) mergeSorted(ctx context.Context, conditions object, order []object) error {
 	var same []part // of one key and window
-	for hit, err := range p.documents(ctx, p.pattern(p.source), conditions, order) {
+	for hit, err := range p.documents(ctx, elastic.SearchRequest{Indices: p.indices, MustExist: true, Complete: true}, conditions, order) {
 		if err != nil {
 			return err
 		}
@@ -188,19 +198,19 @@ func (p *pass) write(ctx context.Context, parts []part) error {
 	return p.batch.Index(ctx, rollup.IndexName(p.Prefix, p.entry.Rollup, p.tier, merged.Start), merged.ID(p.hash), p.version, p.encoded)
 }
 
-// documents pages through the documents that meet conditions, in the order given, those of one key in the order of their times.
-func (r *round) documents(ctx context.Context, pattern string, conditions object, order []object) iter.Seq2[elastic.Hit, error] {
+// documents pages through the documents that meet conditions in the request's indices, in the order given, those of one key in the order of their times.
+func (r *round) documents(ctx context.Context, request elastic.SearchRequest, conditions object, order []object) iter.Seq2[elastic.Hit, error] {
 	return func(yield func(elastic.Hit, error) bool) {
 		// Documents of one time are in one index of one shard, where each has a sequence number of its own.
 		order = append(order[:len(order):len(order)], object{rollup.FieldTime: "asc"}, object{"_seq_no": "asc"})
 		body := object{"size": pageDocuments, "version": true, "track_total_hits": false, "query": object{"bool": conditions}, "sort": order}
 		for {
-			text, err := json.Marshal(body)
-			if err != nil {
+			var err error
+			if request.Body, err = json.Marshal(body); err != nil {
 				yield(elastic.Hit{}, fmt.Errorf("ask for documents: %w", err))
 				return
 			}
-			response, err := r.store.Search(ctx, elastic.SearchRequest{Indices: []string{pattern}, Body: text, Complete: true})
+			response, err := r.store.Search(ctx, request)
 			if err != nil {
 				yield(elastic.Hit{}, err)
 				return
@@ -227,7 +237,7 @@ func (r *round) removeOlder(ctx context.Context, batch Batch, t rollup.Tier, fro
 		"must_not": []object{{"exists": object{"field": rollup.FieldPartition}}},
 	}
 	pattern := rollup.IndexPattern(r.Prefix, r.entry.Rollup, t)
-	for hit, err := range r.documents(ctx, pattern, conditions, nil) {
+	for hit, err := range r.documents(ctx, elastic.SearchRequest{Indices: []string{pattern}, Complete: true}, conditions, nil) {
 		if err != nil {
 			return err
 		}

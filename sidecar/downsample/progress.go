@@ -17,27 +17,39 @@ const goneAfter = 24 * time.Hour
 
 // load reads the progress document; without one it is empty.
 func (r *round) load(ctx context.Context) error {
+	var err error
+	r.progress, r.version, err = r.told(ctx)
+	return err
+}
+
+// unchanged fails with ErrOvertaken where somebody has written the progress document since it was read.
+func (r *round) unchanged(ctx context.Context) error {
+	_, version, err := r.told(ctx)
+	if err == nil && version != r.version {
+		err = ErrOvertaken
+	}
+	return err
+}
+
+// told gives the progress document as it is, with its version.
+func (r *round) told(ctx context.Context) (progress rollup.TiersProgress, version int64, err error) {
+	progress = rollup.TiersProgress{Kind: rollup.KindTiers, Rollup: r.entry.Rollup}
 	index := rollup.ProgressIndex(r.Prefix)
 	if err := r.store.Refresh(ctx, index); err != nil {
-		return err
+		return progress, 0, err
 	}
-	body, err := json.Marshal(object{"version": true, "query": object{"ids": object{"values": []string{rollup.TiersID(r.entry.Rollup)}}}})
+	body, err := json.Marshal(object{"version": true, "query": object{"ids": object{"values": []string{progress.ID()}}}})
 	if err != nil {
-		return fmt.Errorf("ask for the progress of tiers: %w", err)
+		return progress, 0, fmt.Errorf("ask for the progress of tiers: %w", err)
 	}
 	response, err := r.store.Search(ctx, elastic.SearchRequest{Indices: []string{index}, Body: body, Complete: true})
-	if err != nil {
-		return err
+	if err != nil || len(response.Hits.Hits) == 0 {
+		return progress, 0, err
 	}
-	r.progress, r.version = rollup.TiersProgress{Kind: rollup.KindTiers, Rollup: r.entry.Rollup}, 0
-	if len(response.Hits.Hits) == 0 {
-		return nil
+	if err := json.Unmarshal(response.Hits.Hits[0].Source, &progress); err != nil {
+		return progress, 0, fmt.Errorf("read the progress of tiers of rollup %q: %w", r.entry.Rollup, err)
 	}
-	r.version = response.Hits.Hits[0].Version
-	if err := json.Unmarshal(response.Hits.Hits[0].Source, &r.progress); err != nil {
-		return fmt.Errorf("read the progress of tiers of rollup %q: %w", r.entry.Rollup, err)
-	}
-	return nil
+	return progress, response.Hits.Hits[0].Version, nil
 }
 
 // save writes the progress document, where nobody else has since it was read.
