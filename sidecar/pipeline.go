@@ -179,6 +179,10 @@ func (pl *pipeline) open(a consume.Assignment) (consume.Processor, int64, error)
 	pl.partitions[key] = p
 	delete(pl.refused, key)
 	pl.mu.Unlock()
+	// The owner before may have been killed when it had committed, and not yet refreshed what it wrote.
+	for i := range s.definitions {
+		pl.writer.Touch(rollup.IndicesOf(pl.prefix(), s.definitions[i].Name))
+	}
 	p.start(initial)
 	if p.undecided {
 		return p, consume.Undecided, nil

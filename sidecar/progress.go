@@ -81,7 +81,7 @@ func (pl *pipeline) makeVisible(ctx context.Context) error {
 	touched := pl.writer.Touched()
 	for some := range slices.Chunk(touched, refreshAtOnce) {
 		if err := pl.client.Refresh(ctx, some...); err != nil {
-			pl.writer.Untouched(touched)
+			pl.writer.Touch(touched...)
 			return err
 		}
 	}

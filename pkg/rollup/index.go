@@ -56,6 +56,9 @@ func IndexPattern(prefix, rollup string, tier Tier) string {
 	return fmt.Sprintf("%s-%s-%s-*", prefix, rollup, tier)
 }
 
+// IndicesOf matches all indices of a rollup, whatever tiers it has had. It matches others too where another prefix begins with this one and the rollup's name.
+func IndicesOf(prefix, rollup string) string { return prefix + "-" + rollup + "-*" }
+
 // ProgressIndex holds how far each partition has come, the definitions, and the cursors of the coarser tiers.
 func ProgressIndex(prefix string) string { return prefix + "-progress" }
 

@@ -52,6 +52,7 @@ func (w *Writer) settle(ctx context.Context, s sending, response *elastic.BulkRe
 			w.touched.add(response.Items[i].Index)
 			w.Stats.Bytes.Add(int64(it.to - it.from))
 		case answer.Superseded():
+			w.touched.add(response.Items[i].Index) // whoever wrote the other one may be gone
 			w.Stats.Superseded.Add(1)
 		case answer.Permanent() && !answer.UnknownField():
 			w.Stats.Rejected.Add(1)

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// touched are the indices that documents were written to.
+// touched are the indices that documents were found written in, by this writer or by another that was faster.
 type touched struct {
 	mu    sync.Mutex
 	last  string
@@ -26,7 +26,7 @@ func (t *touched) add(index string) {
 	t.last = index
 }
 
-// Touched takes the names of the indices that documents were acknowledged in since they were taken last: what is refreshed to make these visible.
+// Touched takes the names of the indices that documents were acknowledged in, or superseded, since they were taken last: what is refreshed to make these visible.
 func (w *Writer) Touched() []string {
 	w.touched.mu.Lock()
 	defer w.touched.mu.Unlock()
@@ -35,8 +35,8 @@ func (w *Writer) Touched() []string {
 	return names
 }
 
-// Untouched gives back names that Touched gave and that could not be refreshed.
-func (w *Writer) Untouched(names []string) {
+// Touch adds names, or patterns, to those that Touched gives next: what could not be refreshed, or what others have written to.
+func (w *Writer) Touch(names ...string) {
 	for _, name := range names {
 		w.touched.add(name)
 	}

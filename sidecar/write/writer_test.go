@@ -47,7 +47,7 @@ func (c *cluster) Bulk(_ context.Context, body []byte) (*elastic.BulkResponse, e
 	}
 	response := &elastic.BulkResponse{}
 	for i, id := range ids {
-		item := elastic.BulkItem{ID: id, Status: http.StatusOK}
+		item := elastic.BulkItem{Index: index, ID: id, Status: http.StatusOK}
 		if c.answer != nil {
 			item.Err = c.answer(request, i, id)
 		}
@@ -94,6 +94,9 @@ var definition = func() rollup.Definition {
 	d.Normalize()
 	return d
 }()
+
+// index is that of document.
+var index = rollup.IndexName("p", "r", definition.Window, 10_000)
 
 var target = write.Target{Prefix: "p", Definition: &definition, Hash: definition.Hash()}
 
