@@ -46,6 +46,7 @@ type pipeline struct {
 
 	commitWake   chan struct{}
 	progressWake chan struct{}
+	telling      chan struct{} // of one place, which whoever tells progress has
 
 	mu         sync.Mutex
 	partitions map[consume.Key]*partition
@@ -68,7 +69,7 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 	}
 	pl := &pipeline{
 		cfg: cfg, client: client, logger: logger, topics: map[string]*stream{}, owner: fmt.Sprintf("%s/%d", host, os.Getpid()), started: time.Now(),
-		commitWake: make(chan struct{}, 1), progressWake: make(chan struct{}, 1),
+		commitWake: make(chan struct{}, 1), progressWake: make(chan struct{}, 1), telling: make(chan struct{}, 1),
 		partitions: map[consume.Key]*partition{}, refused: map[consume.Key]refusal{}, progress: map[*partition]*aggregate.State{},
 	}
 	var topics []string

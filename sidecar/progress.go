@@ -33,8 +33,15 @@ func (pl *pipeline) progressLoop(ctx context.Context) {
 	}
 }
 
-// writeProgress writes what was committed and is not told yet. What fails is kept for the next time.
+// writeProgress writes what was committed and is not told yet. What fails is kept for the next time. Calls wait for each other: an index that one has yet to
+// refresh is touched no more for the next.
 func (pl *pipeline) writeProgress(ctx context.Context) bool {
+	select {
+	case pl.telling <- struct{}{}:
+		defer func() { <-pl.telling }()
+	case <-ctx.Done():
+		return false
+	}
 	pl.mu.Lock()
 	pending := pl.progress
 	pl.progress = map[*partition]*aggregate.State{}
