@@ -58,7 +58,7 @@ func (pl *pipeline) writeProgress(ctx context.Context) bool {
 		states = append(states, kept)
 		documents = append(documents, p.progress(s, pl.owner, now)...)
 	}
-	err := pl.makeVisible(ctx)
+	err := makeVisible(ctx, pl.client, pl.writer)
 	if err == nil {
 		err = pl.catalog.tell(ctx, documents, states)
 	}
@@ -83,12 +83,12 @@ func (pl *pipeline) writeProgress(ctx context.Context) bool {
 	return false
 }
 
-// makeVisible lets searches find every document that was acknowledged, before it is told that they are there: each index is refreshed in its own time.
-func (pl *pipeline) makeVisible(ctx context.Context) error {
-	touched := pl.writer.Touched()
+// makeVisible lets searches find every document that a writer was acknowledged, before it is told that they are there: each index is refreshed in its own time.
+func makeVisible(ctx context.Context, client *elastic.Client, w *write.Writer) error {
+	touched := w.Touched()
 	for some := range slices.Chunk(touched, refreshAtOnce) {
-		if err := pl.client.Refresh(ctx, some...); err != nil {
-			pl.writer.Touch(touched...)
+		if err := client.Refresh(ctx, some...); err != nil {
+			w.Touch(touched...)
 			return err
 		}
 	}

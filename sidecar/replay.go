@@ -196,21 +196,22 @@ func (m *maintenance) replay(ctx context.Context, partitions []logPartition, cho
 	if refusal != nil {
 		return refusal
 	}
-	if err := m.rebuildAll(ctx, work, chosen, rollup.Span{From: o.fromTime, To: to}, o.dryRun); err != nil {
+	if err := m.rebuildAll(ctx, writer, work, chosen, rollup.Span{From: o.fromTime, To: to}); err != nil {
 		return err
 	}
 	return report.end(o.dryRun)
 }
 
-// rebuildAll rebuilds a span, and then what the coarser tiers hold of it. They are told before, too, so that a replay that is killed does not leave them behind.
-func (m *maintenance) rebuildAll(ctx context.Context, work []*rebuild, chosen map[string]bool, span rollup.Span, dryRun bool) (err error) {
+// rebuildAll rebuilds a span by a writer, nil for a dry run, and then what the coarser tiers hold of it. They are told before, too, so that a replay that is
+// killed does not leave them behind.
+func (m *maintenance) rebuildAll(ctx context.Context, writer *write.Writer, work []*rebuild, chosen map[string]bool, span rollup.Span) (err error) {
 	wide := span
 	for _, b := range work {
 		from, to := b.align(span.From, span.To)
 		wide.From, wide.To = min(wide.From, from), max(wide.To, to)
 	}
 	redo := func(ctx context.Context) error {
-		if dryRun {
+		if writer == nil {
 			return nil
 		}
 		return m.redo(ctx, func(d *rollup.Definition) bool { return chosen[d.Name] }, wide)
@@ -219,10 +220,15 @@ func (m *maintenance) rebuildAll(ctx context.Context, work []*rebuild, chosen ma
 		return err
 	}
 	defer func() { // also where it was given up in the middle
-		if after := redo(context.WithoutCancel(ctx)); err == nil {
-			err = after
+		if writer == nil {
+			return
 		}
-		if err == nil && !dryRun {
+		// What is read from then on may be kept for long.
+		visible := makeVisible(context.WithoutCancel(ctx), m.store, writer)
+		if after := redo(context.WithoutCancel(ctx)); err == nil {
+			err = errors.Join(visible, after)
+		}
+		if err == nil {
 			err = m.raiseTiers(ctx, chosen)
 		}
 	}()

@@ -209,3 +209,23 @@ func TestProgressIsToldWhenSearchesFindWhatItStandsFor(t *testing.T) {
 	toldOf(run, b.produced)
 	run.end()
 }
+
+func TestReplayEndsWhenSearchesFindWhatItWrote(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	b.produce(0, 2_000)
+	run := b.start(b.configure())
+	b.await(run)
+	b.checkLedger(run)
+	run.end()
+	b.damage()
+	u := newUnrefreshed(t, store)
+	b.store = u.URL
+	out := b.must("replay", "--config", b.configure(), "--from", replayFrom, "--partition", b.partitionID(0).String())
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if report(out)["documents written"] == "0" || len(u.documents) > 0 {
+		t.Errorf("%d documents are not visible after\n%s", len(u.documents), out)
+	}
+}
