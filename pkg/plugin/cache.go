@@ -15,14 +15,13 @@ import (
 const (
 	// recentLife is how long an answer is given again that may change at any time: all who look at one dashboard cost one search.
 	recentLife = time.Second
-	// settleAfter is how long after a search could be asked for the first time its answer is certain to hold all that was sealed then: Elasticsearch shows
-	// what it has acknowledged only after its next refresh, which it does every second and under load later.
-	settleAfter = 5 * time.Second
 	// sealedLife bounds how long an answer is kept, whatever its token says.
 	sealedLife = 15 * time.Minute
 )
 
 // cache gives answers again: those of sealed windows as long as their token is asked for, others for a moment. Equal searches at the same time are one.
+//
+// Whoever asks by a token has read it from a catalog before, so that the first answer already holds everything that the token stands for.
 //
 // What an alert rule reads is never older than the catalog that it was planned by: without a token it is asked for anew, or shared among searches of
 // the same catalog that are under way.
@@ -138,7 +137,7 @@ func (c *cache) find(k cacheKey, s *asked, now time.Time) (query.Response, strin
 		return query.Response{}, ""
 	}
 	if s.Valid != "" {
-		if a, there := c.sealed.lru.Get(k); there && a.settled() && now.Sub(a.asked) < sealedLife {
+		if a, there := c.sealed.lru.Get(k); there && now.Sub(a.asked) < sealedLife {
 			return a.response, fromSealed
 		}
 	}
@@ -149,9 +148,6 @@ func (c *cache) find(k cacheKey, s *asked, now time.Time) (query.Response, strin
 	}
 	return query.Response{}, ""
 }
-
-// settled reports whether the answer holds all that was sealed when it could be asked for the first time.
-func (a *kept) settled() bool { return a.asked.Sub(a.first) >= settleAfter }
 
 // send carries out the searches at the places that are the round's own, and lets others have the results. It does the latter also when next panics.
 func (r *round) send(ctx context.Context, own []int) {
@@ -190,14 +186,10 @@ func (c *cache) keep(k cacheKey, s *asked, r *search.Result, begun time.Time) {
 		return
 	}
 	if s.Valid != "" {
-		first := begun
-		if before, there := c.sealed.lru.Peek(k); there {
-			first = before.first
-		}
-		c.sealed.put(k, &kept{response: r.Response, asked: begun, first: first})
+		c.sealed.put(k, &kept{response: r.Response, asked: begun})
 	}
 	if !s.Complete {
-		c.recent.put(k, &kept{response: r.Response, asked: begun, first: begun})
+		c.recent.put(k, &kept{response: r.Response, asked: begun})
 	}
 }
 

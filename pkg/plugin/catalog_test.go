@@ -66,37 +66,3 @@ func TestALoadGoesOnForTheOthersWhenItsFirstCallerGoesAway(t *testing.T) {
 		}
 	})
 }
-
-func TestAnAlertIsPlannedByACatalogThatIsVisibleAsAWhole(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cache := newCatalogCache(time.Now, func(context.Context) (*rollup.Catalog, error) { return &rollup.Catalog{}, nil })
-		begin := time.Now()
-		last := int64(0)
-		for _, step := range []struct {
-			name         string
-			after, waits time.Duration
-		}{
-			{"the first waits", 0, visibleAfter},
-			{"the next has the one before", 100 * time.Millisecond, 0},
-			{"until the newer one is old enough", catalogAge, 0},
-			{"after a pause it waits again", time.Minute, visibleAfter},
-		} {
-			time.Sleep(step.after) //nolint:forbidigo // the time is a bubble's
-			asked := time.Now()
-			s, err := cache.visible(t.Context())
-			if waited := time.Since(asked); err != nil || waited != step.waits {
-				t.Errorf("%s: %v after %s, %s from the beginning", step.name, err, waited, time.Since(begin))
-			}
-			if age := time.Since(s.read); age < visibleAfter || s.number < last {
-				t.Errorf("%s: catalog %d of %s ago", step.name, s.number, age)
-			}
-			last = s.number
-		}
-		time.Sleep(time.Minute) //nolint:forbidigo // the time is a bubble's
-		ctx, cancel := context.WithTimeout(t.Context(), visibleAfter/2)
-		defer cancel()
-		if _, err := cache.visible(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("who cannot wait gets %v", err)
-		}
-	})
-}

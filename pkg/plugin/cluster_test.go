@@ -178,11 +178,7 @@ func serve(m *testing.M) (int, error) {
 		return 0, err
 	}
 	factory := func(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
-		d := newDatasource(ctx, s, shared, func() time.Time { return epoch })
-		if d.catalog != nil {
-			d.catalog.visibleAfter = 0 // the clock stands still
-		}
-		return d, nil
+		return newDatasource(ctx, s, shared, func() time.Time { return epoch }), nil
 	}
 	if served, err = datasourcetest.Manage(factory, datasourcetest.ManageOpts{Address: address}); err != nil {
 		return 0, err

@@ -84,14 +84,6 @@ func (d *Datasource) rollups(ctx context.Context) (snapshot, error) {
 	return d.catalog.get(ctx)
 }
 
-// planned is the catalog that queries are planned by. An alert rule must find all that is sealed in it.
-func (d *Datasource) planned(ctx context.Context, alert bool) (snapshot, error) {
-	if !alert || d.problem != nil {
-		return d.rollups(ctx)
-	}
-	return d.catalog.visible(ctx)
-}
-
 // rollup finds one in the present catalog.
 func (d *Datasource) rollup(ctx context.Context, name string) (*rollup.CatalogEntry, error) {
 	entry, _, err := d.find(func() (snapshot, error) { return d.rollups(ctx) }, name)

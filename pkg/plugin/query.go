@@ -37,7 +37,7 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 	workers := min(len(req.Queries), queriesAtOnce)
 	r := &request{
 		alert:    fromAlert(req),
-		catalog:  sync.OnceValues(func() (snapshot, error) { return d.planned(ctx, fromAlert(req)) }),
+		catalog:  sync.OnceValues(func() (snapshot, error) { return d.rollups(ctx) }),
 		searches: newBatch(workers, func(all []asked) []search.Result { return d.cache.search(ctx, all) }),
 	}
 	var next atomic.Int64

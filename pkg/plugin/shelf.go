@@ -16,8 +16,7 @@ const keptOverhead = 512
 type kept struct {
 	response query.Response
 	bytes    int64
-	// asked is when the answer was asked for, and first when the same was asked for the first time.
-	asked, first time.Time
+	asked    time.Time // when the answer was asked for
 }
 
 // shelf keeps answers up to a number of bytes. The one that was not used for the longest time goes first.

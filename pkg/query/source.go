@@ -129,8 +129,7 @@ func (p *plan) lookbackSources() []source {
 	return all
 }
 
-// sealedToken stands for all that the values of sealed windows follow from, apart from the tier: it changes whenever they can have changed. Documents can be
-// searched up to a second, the refresh interval of their indices, after the progress that tells of them.
+// sealedToken stands for all that the values of sealed windows follow from, apart from the tier: it changes whenever they can have changed.
 func (p *plan) sealedToken() string {
 	if !p.sealed {
 		return ""
