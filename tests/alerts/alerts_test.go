@@ -24,8 +24,15 @@ import (
 	"github.com/tidemark/tidemark/tests/servers"
 )
 
-// deadline bounds what a test waits for.
-const deadline = 90 * time.Second
+const (
+	// deadline bounds what a test waits for.
+	deadline = 90 * time.Second
+	// pollEvery is how often an evaluation begins, or as soon as the one before has ended.
+	pollEvery = 5 * time.Millisecond
+	// rules is how many data sources take turns. Each keeps its catalog for two seconds, at times of its own, so that nearly every evaluation is by one that was
+	// just read.
+	rules = 100
+)
 
 var (
 	// tidemark is the path of the command, built once for all tests.
@@ -35,7 +42,8 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	backend.Logger = log.NewNullLogger()
+	log.DefaultLogger = log.NewNullLogger()
+	backend.Logger = log.DefaultLogger
 	code, err := prepare(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -77,10 +85,11 @@ func prepare(m *testing.M) (int, error) {
 	return m.Run(), served.Shutdown()
 }
 
-// rule is an alert rule with two queries.
+// rule is an alert rule with two queries, of a data source of its own.
 type rule struct {
 	t         *testing.T
 	world     *world
+	id        int64 // of the data source
 	begin     int64
 	seen      map[string]map[int64]float64 // by series and window: the last value
 	tidemark  string
@@ -92,7 +101,7 @@ func (r *rule) evaluate(from, to time.Time) map[string]data.Frames {
 	r.t.Helper()
 	request := &backend.QueryDataRequest{
 		PluginContext: backend.PluginContext{PluginID: "tidemark-rollups-datasource", DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{
-			ID: r.world.id, UID: r.world.prefix, URL: r.world.store, JSONData: []byte(`{"indexPrefix":"` + r.world.prefix + `"}`),
+			ID: r.id, UID: fmt.Sprintf("%s-%d", r.world.prefix, r.id), URL: r.world.store, JSONData: []byte(`{"indexPrefix":"` + r.world.prefix + `"}`),
 		}},
 		Headers: map[string]string{"FromAlert": "true", "X-Cache-Skip": "true", "http_X-Rule-Name": "writes", "http_X-Rule-Source": "grafana"},
 	}
@@ -206,13 +215,21 @@ func TestAlertsSeeWholeWindowsOnly(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	for name, store := range map[string]func(*testing.T) string{
-		"embedded":      embeddedStore,
-		"elasticsearch": func(t *testing.T) string { t.Helper(); return servers.ElasticsearchURL(t) },
+	elasticsearch := func(t *testing.T) string { t.Helper(); return servers.ElasticsearchURL(t) }
+	for _, c := range []struct {
+		name    string
+		store   func(*testing.T) string
+		unasked bool
+	}{
+		{"embedded", embeddedStore, false},
+		{"elasticsearch", elasticsearch, false},
+		{"elasticsearch that refreshes only when it is asked to", elasticsearch, true},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			checkAlerts(t, newWorld(t, store(t)))
+			w := newWorld(t, c.store(t))
+			w.neverRefreshed = c.unasked
+			checkAlerts(t, w)
 		})
 	}
 }
@@ -224,22 +241,28 @@ func checkAlerts(t *testing.T, w *world) {
 	s := &script{begin: begin.UnixMilli()}
 	produced := make(chan error, 1)
 	go func() { produced <- w.produce(s) }()
-	r := &rule{t: t, world: w, begin: s.begin, seen: map[string]map[int64]float64{}}
+	all := make([]*rule, rules)
+	for i := range all {
+		all[i] = &rule{t: t, world: w, id: w.id + int64(i), begin: s.begin, seen: map[string]map[int64]float64{}}
+	}
 	want, lastWindow := 0.0, int64(windows-lateBy)
 	for h := range hosts {
 		for i := range windows {
 			want += float64(late(h, i))
 		}
 	}
-	complete := func() bool {
+	complete := func(r *rule) bool {
 		_, sealed := r.seen["sum "][lastWindow]
 		return sealed && r.corrected == want
 	}
 	crash := begin.Add(8 * time.Second)
-	ticker := time.NewTicker(50 * time.Millisecond)
+	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
-	for !complete() && !t.Failed() {
-		now := <-ticker.C
+	polls, r := 0, all[0]
+	for ; !complete(r) && !t.Failed(); polls++ {
+		<-ticker.C
+		r = all[polls%len(all)]
+		now := time.Now()
 		if now.Sub(begin) > deadline {
 			t.Fatalf("the alert has seen %v of %v corrections, and windows up to %v", r.corrected, want, slices.Sorted(maps.Keys(r.seen["sum "])))
 		}
@@ -250,6 +273,7 @@ func checkAlerts(t *testing.T, w *world) {
 		}
 		r.check(r.evaluate(begin.Add(-10*time.Second), now))
 	}
+	t.Logf("%d evaluations in %s", polls, time.Since(begin).Round(time.Millisecond))
 	if err := <-produced; err != nil {
 		t.Fatal(err)
 	}

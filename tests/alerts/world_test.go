@@ -3,10 +3,12 @@ package alerts
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,10 +46,12 @@ type world struct {
 	t             *testing.T
 	kafka         *kgo.Client
 	store, prefix string
-	id            int64 // of the data source
-	configuration string
-	sidecar       *process.Process
-	log           string
+	id            int64 // of the first data source
+	// neverRefreshed keeps Elasticsearch from refreshing the rollup's indices by itself.
+	neverRefreshed bool
+	configuration  string
+	sidecar        *process.Process
+	log            string
 }
 
 func newWorld(t *testing.T, store string) *world {
@@ -63,7 +67,7 @@ func newWorld(t *testing.T, store string) *world {
 	}
 	t.Cleanup(client.Close)
 	dir := t.TempDir()
-	id := rand.Int64N(1 << 32)
+	id := rand.Int64N(1<<32) * rules
 	w := &world{t: t, id: id, kafka: client, store: store, prefix: fmt.Sprintf("alerts-%d", id), configuration: filepath.Join(dir, "tidemark.yaml"), log: filepath.Join(dir, "sidecar.log")}
 	text := fmt.Sprintf(`
 kafka: {brokers: ["%s"], group: alerts, instance_id: alerts-1, session_timeout: 6s}
@@ -159,6 +163,25 @@ func (s *script) records(i int) []*kgo.Record {
 	return all
 }
 
+// stopRefreshing has the indices that there are refreshed only when that is asked for.
+func (w *world) stopRefreshing() error {
+	url := w.store + "/" + w.prefix + "-writes-*/_settings?allow_no_indices=true"
+	request, err := http.NewRequestWithContext(w.t.Context(), http.MethodPut, url, strings.NewReader(`{"index":{"refresh_interval":"-1"}}`))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("set the refresh interval: %s", response.Status)
+	}
+	return nil
+}
+
 // produce writes a window a second.
 func (w *world) produce(s *script) error {
 	ticker := time.NewTicker(time.Second)
@@ -168,6 +191,11 @@ func (w *world) produce(s *script) error {
 			return err
 		}
 		<-ticker.C
+		if w.neverRefreshed {
+			if err := w.stopRefreshing(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
