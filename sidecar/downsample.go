@@ -149,7 +149,7 @@ func (m *maintenance) redo(ctx context.Context, chosen func(*rollup.Definition) 
 	for _, s := range m.streams {
 		for i := range s.definitions {
 			d := &s.definitions[i]
-			if len(d.Tiers) == 0 || !chosen(d) {
+			if !chosen(d) {
 				continue
 			}
 			entry := &rollup.CatalogEntry{DefinitionProgress: rollup.DefinitionProgress{Rollup: d.Name, Spec: *d}}

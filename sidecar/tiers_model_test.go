@@ -57,7 +57,7 @@ func tiersConfigs() []config.Stream {
 	other.Rollups = slices.Clone(base.Rollups)
 	other.Rollups[0].Window = rollup.Tier(20 * time.Second)
 	other.Rollups[0].Dimensions = map[string]string{"path": "path"}
-	other.Rollups[0].Retention = map[rollup.Tier]time.Duration{rollup.Tier(20 * time.Second): 24 * time.Hour, rollup.Tier(time.Minute): 3 * day}
+	other.Rollups[0].Retention = map[rollup.Tier]time.Duration{rollup.Tier(20 * time.Second): 10 * time.Hour, rollup.Tier(time.Minute): 2 * day}
 	return []config.Stream{base, other}
 }
 
@@ -71,8 +71,10 @@ type tiersWorld struct {
 	makers  []*downsample.Maker
 	flaky   []*flakyStore
 	logs    []*tiersLog
-	newest  int // of the streams
+	gone    []rollup.PartitionProgress // of topics that were made anew
+	newest  int                        // of the streams
 	time    int64
+	tells   int64 // how often a partition told of its progress
 	stale   *rollup.Catalog
 	truth   map[tiersPlace]tiersCell
 }
@@ -306,9 +308,10 @@ func (w *tiersWorld) tell(l *tiersLog) {
 	s := w.streams[l.stream]
 	state := l.engine.State()
 	l.commits++
+	w.tells++
 	l.told = &rollup.PartitionProgress{
 		Kind: rollup.KindPartition, Rollup: "r", Stream: "s", Partition: l.id.String(), TopicID: encodeTopicID(l.id.TopicID), Definition: s.hashes[0],
-		SealedThrough: known(state.SealedThrough), UpdatedAt: w.time + l.commits, Commit: l.commits, Lineage: l.lineage,
+		SealedThrough: known(state.SealedThrough), UpdatedAt: w.time + w.tells, Commit: l.commits, Lineage: l.lineage,
 	}
 }
 
@@ -331,11 +334,11 @@ func (w *tiersWorld) happen() {
 		}
 	case 1: // its topic is made anew
 		w.barrier(l)
+		w.gone = append(w.gone, *l.told)
 		l.id.TopicID[0]++
 		l.behind = w.rnd.Int64N(60 * time.Hour.Milliseconds())
 		l.stream = w.newest
-		old := *l
-		w.logs[l.id.Number] = &tiersLog{id: l.id, stream: w.newest, behind: l.behind, told: old.told}
+		w.logs[l.id.Number] = &tiersLog{id: l.id, stream: w.newest, behind: l.behind}
 		w.begin(w.logs[l.id.Number])
 	case 2: // the definitions change
 		if w.newest++; w.newest == len(w.streams) {
@@ -365,12 +368,15 @@ func (w *tiersWorld) catalog() *rollup.Catalog {
 		entry.Definitions = append(entry.Definitions, rollup.DefinitionProgress{Rollup: "r", Stream: "s", Definition: s.hashes[0], Since: int64(i), Spec: s.definitions[0]})
 	}
 	entry.DefinitionProgress = entry.Definitions[w.newest]
+	entry.Progress = slices.Clone(w.gone)
 	for _, l := range w.logs {
 		if l.told == nil {
 			continue
 		}
 		entry.Progress = append(entry.Progress, *l.told)
-		if l.told.SealedThrough != nil {
+	}
+	for _, l := range w.logs {
+		if slices.ContainsFunc(entry.Progress, func(p rollup.PartitionProgress) bool { return p.Partition == l.id.String() && p.SealedThrough != nil }) {
 			entry.Partitions = append(entry.Partitions, l.id.String())
 		}
 	}

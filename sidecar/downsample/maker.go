@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
@@ -90,6 +91,7 @@ func (m *Maker) Round(ctx context.Context, entry *rollup.CatalogEntry) error {
 	if err := r.load(ctx); err != nil {
 		return err
 	}
+	r.bound()
 	if err := r.refresh(ctx); err != nil {
 		return err
 	}
@@ -113,6 +115,16 @@ func (m *Maker) Round(ctx context.Context, entry *rollup.CatalogEntry) error {
 	return r.mergeSegments(ctx)
 }
 
+// bound holds what is sealed back for the partitions that the tiers cover: the tidemark takes one whose topic was made anew for sealed as far as the one before was,
+// but it can still write corrections of the time between.
+func (r *round) bound() {
+	for _, p := range r.newest() {
+		if p.SealedThrough != nil && slices.Contains(r.progress.Spec.Covered, p.ID()) && slices.Contains(r.entry.Partitions, p.Partition) {
+			r.sealed = min(r.sealed, *p.SealedThrough-*p.SealedThrough%1000)
+		}
+	}
+}
+
 // reached is the time up to which what is sealed is in the coarser tiers, or remembered.
 func (r *round) reached() int64 {
 	reached := int64(0)
@@ -123,15 +135,13 @@ func (r *round) reached() int64 {
 	return reached
 }
 
-// Redo has everything that the coarser tiers hold of a span made anew in the next rounds.
+// Redo has everything that the coarser tiers hold of a span made anew in the next rounds, and tells readers, also of a rollup without coarser tiers, that its
+// documents have changed.
 func (m *Maker) Redo(ctx context.Context, entry *rollup.CatalogEntry, span rollup.Span) error {
 	for {
 		r := &round{Maker: m, entry: entry}
 		if err := r.load(ctx); err != nil {
 			return err
-		}
-		if len(r.progress.Spec.Tiers) == 0 {
-			return nil // nothing was made yet
 		}
 		r.progress.Spec.Redo(span.From, span.To, m.Now().UnixMilli())
 		if err := r.save(ctx); !errors.Is(err, ErrOvertaken) {

@@ -193,8 +193,9 @@ func (r *round) cover(ctx context.Context) error {
 }
 
 // caughtUp reports whether whatever a partition writes from now on is sealed after a time: what is sealed waits for it, and it is sealed as far itself. One whose
-// topic is gone writes nothing more.
+// topic is gone writes nothing more; where the topic was made anew, that is so when the new one has caught up.
 func (r *round) caughtUp(p *rollup.PartitionProgress, through int64) bool {
+	p = r.newest()[p.Partition]
 	if !slices.Contains(r.entry.Partitions, p.Partition) {
 		return r.Now().UnixMilli()-p.UpdatedAt > goneAfter.Milliseconds()
 	}
