@@ -11,6 +11,7 @@ import {
   type MetricFindValue,
   type ScopedVars,
   type TimeRange,
+  type VariableType,
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
 import { type Observable } from 'rxjs';
@@ -36,6 +37,9 @@ import { TidemarkVariableSupport } from './variables';
 const MENU_LIMIT = 100;
 /** How many values a dashboard variable lists; typing into its menu finds the others. */
 const VARIABLE_LIMIT = 1000;
+
+/** Types of variables that Grafana applies to queries by itself. */
+const VALUELESS: VariableType[] = ['adhoc', 'groupby'];
 
 /** Grafana sets the variable while somebody types into a variable's menu, and leaves the reference as it is otherwise. */
 const NOTHING_TYPED: ScopedVars = { __searchFilter: { text: '', value: '' } };
@@ -149,9 +153,12 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
     return this.templateSrv.replace(text, scopedVars);
   }
 
-  /** References to the dashboard's variables, such as `$host`. */
+  /** References to the dashboard's variables that stand for values, such as `$host`. */
   variableReferences(): string[] {
-    return this.templateSrv.getVariables().map(({ name }) => `$${name}`);
+    return this.templateSrv
+      .getVariables()
+      .filter(({ type }) => !VALUELESS.includes(type))
+      .map(({ name }) => `$${name}`);
   }
 
   private async findValues(

@@ -11,7 +11,7 @@ interface OperatorOption {
 const OPERATORS: OperatorOption[] = [
   { value: '=', label: '=', description: 'Is the value, or one of several' },
   { value: '!=', label: '!=', description: 'Is not the value, nor one of several' },
-  { value: '=~', label: '=~', description: 'Matches the whole regular expression' },
+  { value: '=~', label: '=~', description: 'Matches the regular expression' },
   { value: '!~', label: '!~', description: 'Does not match the regular expression' },
   { value: 'exists', label: 'exists', description: 'Has a value that is not empty' },
   { value: '!exists', label: '!exists', description: 'Has no value, or the empty one' },

@@ -1,42 +1,17 @@
-import { Combobox, type ComboboxOption } from '@grafana/ui';
-import { type ComponentProps, useId, useState } from 'react';
+import { type ComponentProps, useId } from 'react';
 import { Clause } from './Clause';
 import { CommitInput } from './CommitInput';
+import { Menu } from './Menu';
 
 type ClauseProps = Pick<ComponentProps<typeof Clause>, 'word' | 'name' | 'tooltip'>;
-
-interface ChoiceProps<T extends string> extends ClauseProps {
-  options: Array<ComboboxOption<T>>;
-  value: T | null;
-  onChange: (value: T) => void;
-  placeholder?: string;
-  /** Whether what was typed can be chosen too. */
-  createCustomValue?: boolean;
-  invalid?: boolean;
-  minWidth: number;
-}
+type ChoiceProps<T extends string> = ClauseProps & Omit<ComponentProps<typeof Menu<T>>, 'id' | 'labelId'>;
 
 /** A word of the sentence, and a menu to choose what follows it. */
-export function Choice<T extends string>({ word, name, tooltip, onChange, ...props }: ChoiceProps<T>) {
+export function Choice<T extends string>({ word, name, tooltip, ...props }: ChoiceProps<T>) {
   const id = useId();
-  const [hints, setHints] = useState(0);
-
-  // Combobox lets the keyboard choose a line that is there for information only, and would go on showing its text.
-  const choose = ({ value, infoOption }: ComboboxOption<T>) => (infoOption ? setHints(hints + 1) : onChange(value));
-
   return (
     <Clause word={word} name={name} labelId={`${id}label`} htmlFor={id} tooltip={tooltip}>
-      <Combobox
-        {...props}
-        key={hints}
-        // It had the focus before it was drawn anew.
-        // eslint-disable-next-line jsx-a11y/no-autofocus
-        autoFocus={hints > 0}
-        id={id}
-        aria-labelledby={`${id}label`}
-        onChange={choose}
-        width="auto"
-      />
+      <Menu {...props} id={id} labelId={`${id}label`} />
     </Clause>
   );
 }

@@ -1,5 +1,5 @@
 import { type TimeRange } from '@grafana/data';
-import { Button, Combobox, Stack } from '@grafana/ui';
+import { Button, Stack } from '@grafana/ui';
 import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { isRegex, operatorOptions, takesValues, valueLabel, withOperator } from '../filter';
@@ -7,6 +7,7 @@ import { useDimensionValues, variableOptions } from '../hooks/useDimensionValues
 import { type Filter } from '../types';
 import { Clause, HiddenLabel } from './Clause';
 import { CommitInput } from './CommitInput';
+import { Menu } from './Menu';
 import { toOptions } from './options';
 import { PillsField } from './PillsField';
 
@@ -64,27 +65,27 @@ function FilterRow({ dimensions, index, filter, onChange, onRemove, ...context }
         htmlFor={`${id}dimension`}
         tooltip="Only events whose dimension fits. A filter without a value is left out, and so is one by a variable that is set to All."
       >
-        <Combobox
+        <Menu
           id={`${id}dimension`}
-          aria-labelledby={`${id}dimension-label`}
+          labelId={`${id}dimension-label`}
           placeholder="Choose a dimension"
           options={[...toOptions(dimensions), ...variableOptions(context.datasource)]}
           value={filter.dimension || null}
-          onChange={({ value }) => onChange({ dimension: value, op: filter.op, values: [] })}
-          width="auto"
+          onChange={(dimension) => onChange({ dimension, op: filter.op, values: [] })}
           minWidth={12}
         />
       </Clause>
       <HiddenLabel id={`${id}op-label`} htmlFor={`${id}op`}>
         operator of filter {number}
       </HiddenLabel>
-      <Combobox
+      <Menu
         id={`${id}op`}
-        aria-labelledby={`${id}op-label`}
+        labelId={`${id}op-label`}
         options={operatorOptions(filter)}
         value={filter.op}
-        onChange={({ value }) => onChange(withOperator(filter, value))}
-        width={14}
+        onChange={(op) => onChange(withOperator(filter, op))}
+        hint="An expression has to match the whole value"
+        minWidth={9}
       />
       {takesValues(filter.op) && (
         <FilterValues id={id} number={number} filter={filter} onChange={onChange} {...context} />
@@ -128,7 +129,7 @@ function FilterValues({ id, number, datasource, rollup, range, filter, onChange 
         <PillsField
           key={`${rollup} ${filter.dimension}`}
           labelId={`${id}values-label`}
-          placeholder="Choose values or type one"
+          placeholder="Choose or type values"
           options={loadValues}
           value={filter.values.map((value) => ({ value, label: valueLabel(value) }))}
           onChange={(values) => onChange({ ...filter, values })}

@@ -58,12 +58,13 @@ describe('the rollup', () => {
   });
 
   test('can be a dashboard variable, whose dimensions are offered', async () => {
-    const { changed } = await showEditor({ rollup: 'requests' }, { variables: { r: { value: 'log_writes' } } });
+    const variables = { r: { value: 'log_writes' }, Filters: { value: '', type: 'adhoc' as const } };
+    const { changed } = await showEditor({ rollup: 'requests' }, { variables });
     await choose(rollupField, /\$r/);
     expect(changed()).toMatchObject({ rollup: '$r' });
     await open('by dimensions');
     await screen.findByRole('option', { name: 'host' });
-    expect(choices()).toEqual(['host', 'path', '$rDashboard variable']);
+    expect(choices()).toEqual(['host', 'path', '$rVariable']);
   });
 });
 

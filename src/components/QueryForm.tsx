@@ -46,12 +46,13 @@ export function QueryForm({ datasource, query, range, state, onChange }: Props) 
         <Choice
           word="from"
           name="rollup"
-          tooltip="The aggregation that the sidecar keeps. Another rollup keeps what it also has of this query."
+          tooltip="The aggregation that the sidecar keeps. The menu tells its stream, its windows and its dimensions."
           placeholder={state.loading ? 'Loading…' : 'Choose a rollup'}
           options={[...rollupOptions(state.rollups), ...variables]}
           value={query.rollup || null}
           onChange={changeRollup}
-          minWidth={32}
+          hint="Another one keeps what it also has of the query"
+          minWidth={20}
         />
         <Clause
           word="by"
@@ -65,7 +66,7 @@ export function QueryForm({ datasource, query, range, state, onChange }: Props) 
             options={[...toOptions(rollup?.dimensions ?? []), ...variables]}
             value={toOptions(query.groupBy)}
             onChange={(groupBy) => update({ groupBy })}
-            minWidth={30}
+            minWidth={24}
             maxWidth={60}
           />
         </Clause>

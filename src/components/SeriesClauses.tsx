@@ -14,7 +14,7 @@ interface Props {
 }
 
 const LOOKBACKS: Array<ComboboxOption<string>> = [
-  { value: '', label: 'not', description: 'Only series with events in the time range' },
+  { value: '', label: 'none', description: 'Only series with events in the time range' },
   { value: '1h', label: '1h', description: 'Those of an hour before too' },
   { value: '1d', label: '1d', description: 'Those of a day before too' },
   { value: '1w', label: '1w', description: 'Those of a week before too' },
@@ -56,13 +56,14 @@ export function SeriesClauses({ query, variables, onChange }: Props) {
         <Choice
           word="look back"
           name="for series"
-          tooltip="Series that had events only so long before the time range are shown too, so that one that fell silent does not vanish. Choose or type a length, such as 90m, 12h, 2d or 1w."
+          tooltip="Series that had events only so long before the time range are shown too, so that one that fell silent does not vanish."
           options={[...LOOKBACKS, ...variables]}
           value={query.lookback ?? ''}
           createCustomValue
           invalid={!isDuration(query.lookback)}
           onChange={(lookback) => onChange({ lookback: lookback.trim() || undefined })}
-          minWidth={9}
+          hint="Or type a length, such as 90m, 12h, 2d or 1w"
+          minWidth={10}
         />
       )}
       <Text

@@ -15,6 +15,14 @@ describe('an earlier time', () => {
     expect(changed()?.shift).toBeUndefined();
   });
 
+  test('is not chosen by the line that says what can be typed', async () => {
+    const { onChange } = await showEditor();
+    await open(field);
+    await userEvent.keyboard('{ArrowUp}{Enter}');
+    expect(onChange).not.toHaveBeenCalled();
+    expect(screen.getByRole('combobox', { name: field })).toHaveValue('none');
+  });
+
   test('can be typed', async () => {
     const { changed } = await showEditor();
     await userEvent.type(screen.getByRole('combobox', { name: field }), '90m{Enter}');
@@ -66,6 +74,7 @@ describe('the tier', () => {
       expect.stringMatching(/^10sfrom 2026-01-\d\d \d\d:00 to the present$/),
       expect.stringMatching(/^1mfrom the beginning to 2026-0\d-\d\d \d\d:00$/),
       '1hNothing yet',
+      'What a tier does not have yet is read from finer ones',
     ]);
   });
 });

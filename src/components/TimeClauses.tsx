@@ -33,12 +33,13 @@ export function TimeClauses({ query, rollup, variables, onChange }: Props) {
       <Choice
         word="compare with"
         name="an earlier time"
-        tooltip="Draws the values of an earlier time at the present times: add it as a second query to compare. Choose or type how much earlier, such as 90m, 12h, 2d or 4w."
+        tooltip="Draws the values of an earlier time at the present times: add it as a second query to compare."
         options={[...SHIFTS, ...variables]}
         value={query.shift ?? ''}
         createCustomValue
         invalid={!isDuration(query.shift)}
         onChange={(shift) => onChange({ shift: shift.trim() || undefined })}
+        hint="Or type how much earlier, such as 90m, 12h, 2d or 4w"
         minWidth={12}
       />
       <Text
@@ -59,6 +60,7 @@ export function TimeClauses({ query, rollup, variables, onChange }: Props) {
         options={[{ value: 'auto', label: 'Auto' }, ...tierOptions(rollup), ...variables]}
         value={query.tier}
         onChange={(tier) => onChange({ tier })}
+        hint="What a tier does not have yet is read from finer ones"
         minWidth={10}
       />
       <Clause

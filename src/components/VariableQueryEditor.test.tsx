@@ -49,7 +49,7 @@ test('offers the dimensions of the rollup that a variable stands for', async () 
   await setUp({ rollup: '$r' }, { variables: { r: { value: 'requests' } } });
   await open(/^Dimension/);
   await screen.findByRole('option', { name: 'host' });
-  expect(choices()).toEqual(['host', 'status', '$rDashboard variable']);
+  expect(choices()).toEqual(['host', 'status', '$rVariable']);
 });
 
 test('lists rollups, which need no further choice', async () => {

@@ -40,5 +40,5 @@ export function useDimensionValues(
 
 /** The dashboard's variables, as choices in a menu. */
 export function variableOptions(datasource: TidemarkDataSource): Array<ComboboxOption<string>> {
-  return datasource.variableReferences().map((value) => ({ value, label: value, description: 'Dashboard variable' }));
+  return datasource.variableReferences().map((value) => ({ value, label: value, description: 'Variable' }));
 }

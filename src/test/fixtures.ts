@@ -1,4 +1,4 @@
-import { type DataSourceInstanceSettings, type ScopedVars } from '@grafana/data';
+import { type DataSourceInstanceSettings, type ScopedVars, type VariableType } from '@grafana/data';
 import { type TemplateSrv } from '@grafana/runtime';
 import { TidemarkDataSource } from '../datasource';
 import { type DimensionValues, type Rollup, type TidemarkOptions, type TidemarkQuery } from '../types';
@@ -50,6 +50,7 @@ interface FakeVariable {
   text?: string;
   /** A custom all value, which is put in without being formatted. */
   allValue?: string;
+  type?: VariableType;
 }
 
 type Format = (value: string | string[]) => string;
@@ -61,7 +62,10 @@ export function fakeTemplateSrv(variables: Record<string, FakeVariable> = {}): T
     return scoped ? { value: scoped.value as string, text: scoped.text as string } : variables[name];
   };
   return {
-    getVariables: () => Object.keys(variables).map((name) => ({ name }) as ReturnType<TemplateSrv['getVariables']>[0]),
+    getVariables: () =>
+      Object.entries(variables).map(
+        ([name, { type = 'query' }]) => ({ name, type }) as ReturnType<TemplateSrv['getVariables']>[0]
+      ),
     containsTemplate: (target = '') => target.includes('$'),
     updateTimeRange: () => {},
     replace: (target = '', scopedVars, format) =>
