@@ -79,5 +79,5 @@ func (b *bench) loadSome(ctx context.Context, first, end int64, write bool, done
 		done.add(end - first)
 		return ctx.Err()
 	}
-	return sendBulk(ctx, b.client, body, end-first, done)
+	return sendBulk(ctx, b.server, body, end-first, done)
 }
