@@ -29,7 +29,7 @@ func TestEveryPartMeasuresAndReports(t *testing.T) {
 	}
 	for _, part := range []string{
 		"rollup of 20k events: four panels, one after another", "raw documents / rollup of the same 2k events", "slowest rollup / fastest rollup",
-		"average of offset by host and path, top 10, with caches", "a panel", "searches, each of a request counted", "windows of 1h0m0s", "raw documents",
+		"average of offset by host and path, top 10, with caches", "a panel", "searches, each of a request counted", "windows of 1h", "raw documents",
 	} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("the report lacks %q", part)
@@ -67,6 +67,14 @@ func TestQuantilesAreNearestRanks(t *testing.T) {
 	}
 	if got := (times{7}).p95(); got != 7 {
 		t.Errorf("the p95 of one is %d", got)
+	}
+}
+
+func TestSpansAreWrittenShort(t *testing.T) {
+	for d, want := range map[time.Duration]string{90 * time.Second: "1m30s", 3 * time.Minute: "3m", 24 * time.Hour: "24h", 10 * time.Second: "10s", 90 * time.Minute: "1h30m"} {
+		if got := span(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
 	}
 }
 

@@ -55,7 +55,13 @@ func (r *report) describe(ctx context.Context, b *bench, version string) {
 
 // span writes a duration of whole hours or minutes.
 func span(d time.Duration) string {
-	return strings.TrimSuffix(strings.TrimSuffix(d.String(), "0s"), "0m")
+	text := d.String()
+	for _, rest := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, rest) {
+			text = strings.TrimSuffix(text, rest[1:])
+		}
+	}
+	return text
 }
 
 func milliseconds(d time.Duration) string {
@@ -106,7 +112,7 @@ func (r *report) addDashboards(b *bench, d *dashboardResult) {
 
 // cpu is what one dashboard takes of both processes, on average.
 func (r *report) cpu(b *bench, kept []*dashboardTimes, raw *dashboardTimes) {
-	lines := [][]string{{"CPU time of four panels, one after another", "Elasticsearch", "data source"}}
+	lines := [][]string{{"CPU time of four panels, one after another", "Elasticsearch", "this process"}}
 	row := func(name string, t *dashboardTimes) {
 		if n := time.Duration(len(t.apart)); n > 0 {
 			lines = append(lines, []string{name, milliseconds(t.cpu.elastic / n), milliseconds(t.cpu.own / n)})
@@ -190,7 +196,7 @@ func (r *report) addStorage(b *bench, stored []storedTier, raw storedTier) {
 		bytes := documents * perDocument(s)
 		sum += bytes
 		lines = append(lines, []string{
-			"windows of " + s.tier.String(), humanize.Comma(s.documents), fmt.Sprintf("%.1f", perDocument(s)), humanize.Comma(int64(documents)), humanize.Bytes(uint64(bytes)), share(bytes),
+			"windows of " + span(s.tier), humanize.Comma(s.documents), fmt.Sprintf("%.1f", perDocument(s)), humanize.Comma(int64(documents)), humanize.Bytes(uint64(bytes)), share(bytes),
 		})
 	}
 	lines = append(lines, []string{"all three, the goal is 1 %", "", "", "", humanize.Bytes(uint64(sum)), share(sum)})
