@@ -1,10 +1,8 @@
 package elastic
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8/esapi"
+	jsoniter "github.com/json-iterator/go"
 )
 
 const (
@@ -115,16 +114,17 @@ func parseAddresses(addresses []string) ([]*url.URL, error) {
 	return urls, nil
 }
 
+// answers reads JSON several times as fast as encoding/json does. Numbers stay as they were written: the sort values of a page must come back to the cluster
+// without loss.
+var answers = jsoniter.Config{EscapeHTML: true, SortMapKeys: true, ValidateJsonRawMessage: true, UseNumber: true}.Froze()
+
 // do sends one request and decodes its answer into out, where out is not nil.
 func (c *Client) do(ctx context.Context, request esapi.Request, out any) error {
 	body, err := c.fetch(ctx, request)
 	if err != nil || out == nil {
 		return err
 	}
-	// Numbers stay as they were written: the sort values of a page must come back to the cluster without loss.
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	if err := decoder.Decode(out); err != nil {
+	if err := answers.Unmarshal(body, out); err != nil {
 		if len(body) > 0 && body[0] != '{' && body[0] != '[' {
 			return errors.New("what answers is not Elasticsearch: check the address")
 		}

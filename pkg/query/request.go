@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	jsoniter "github.com/json-iterator/go"
+
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
@@ -51,12 +53,15 @@ func ask(ctx context.Context, search Search, requests []Request) ([]Response, er
 	return responses, nil
 }
 
+// answers reads JSON several times as fast as encoding/json does: an answer has a hundred thousand numbers and more.
+var answers = jsoniter.ConfigCompatibleWithStandardLibrary
+
 // decode reads the aggregations of a response into out, which stays as it is where no index was searched.
 func decode(r Response, out any) error {
 	if len(r.Aggregations) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(r.Aggregations, out); err != nil {
+	if err := answers.Unmarshal(r.Aggregations, out); err != nil {
 		return fmt.Errorf("read the answer of Elasticsearch: %w", err)
 	}
 	return nil

@@ -7,14 +7,10 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
-
-// fromSlack is how far behind From may be before it is told for its own sake.
-const fromSlack = time.Minute
 
 // expire removes the indices of each tier whose retention has passed, and that every coarser tier has made its windows of.
 //
@@ -43,7 +39,7 @@ func (r *round) expire(ctx context.Context) error {
 				removed = max(removed, x.span.To)
 			}
 		}
-		if removed > t.Removed || from-t.From >= fromSlack.Milliseconds() {
+		if removed > t.Removed || from > t.From {
 			t.Removed, t.From = removed, from
 			if err := r.save(ctx); err != nil { // before anything is removed, so that nothing is made of what is left
 				return err

@@ -191,7 +191,10 @@ func TestProgressIndexTakesDefinitionsAndPartitions(t *testing.T) {
 			NextOffset: 12, EndOffset: 15, Lag: 3, Ledger: rollup.Ledger{Consumed: 12, OnTime: 12}, Lineage: lineage, Commit: 7, Owner: "me", UpdatedAt: 9,
 		}
 		var bulk bytes.Buffer
-		for id, source := range map[string]any{definition.ID(): definition, partition.ID(): partition} {
+		tiers := rollup.TiersProgress{Kind: rollup.KindTiers, Rollup: d.Name, UpdatedAt: 10, Spec: rollup.TiersSpec{Generation: 4, Tiers: []rollup.TierProgress{
+			{Tier: d.Window, From: 60_000}, {Tier: rollup.Tier(time.Minute), Through: 120_000, Arrived: 130_000, Again: []rollup.Span{{From: 60_000, To: 120_000}}},
+		}}}
+		for id, source := range map[string]any{definition.ID(): definition, partition.ID(): partition, tiers.ID(): tiers} {
 			text, err := json.Marshal(source)
 			if err != nil {
 				t.Fatal(err)
@@ -222,7 +225,10 @@ func TestProgressIndexTakesDefinitionsAndPartitions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := &rollup.Catalog{Rollups: []rollup.CatalogEntry{{DefinitionProgress: definition, Progress: []rollup.PartitionProgress{partition}}}}
+		want := &rollup.Catalog{Rollups: []rollup.CatalogEntry{{
+			DefinitionProgress: definition, Definitions: []rollup.DefinitionProgress{definition}, Progress: []rollup.PartitionProgress{partition},
+			Tiers: tiers.Spec.Tiers, Generation: tiers.Spec.Generation,
+		}}}
 		if diff := cmp.Diff(want, catalog); diff != "" {
 			t.Errorf("catalog (-want +got):\n%s", diff)
 		}
