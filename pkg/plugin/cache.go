@@ -14,7 +14,7 @@ import (
 
 const (
 	// recentLife is how long an answer is given again that may change at any time: all who look at one dashboard cost one search.
-	recentLife = time.Second
+	recentLife = 2 * time.Second
 	// sealedLife bounds how long an answer is kept, whatever its token says.
 	sealedLife = 15 * time.Minute
 )

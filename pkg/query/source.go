@@ -65,7 +65,7 @@ func (p *plan) cut(first int, block int64) []source {
 					first: begin + bucketAt(buckets, part.from), end: begin + bucketAt(buckets, part.to-1) + 1,
 					indices: indices(p.prefix, p.Rollup, share.tier, part.from, part.to), clauses: share.clauses,
 				}
-				if part.whole {
+				if part.to <= p.tidemark && p.token != "" {
 					src.valid = p.tierToken(share.tier)
 				}
 				all = append(all, src)
@@ -163,7 +163,8 @@ func (p *plan) sealedToken() string {
 func (p *plan) tierToken(t rollup.Tier) string {
 	for i := range p.entry.Tiers {
 		if state := p.entry.Tiers[i]; state.Tier == t {
-			state.Through, state.Made = 0, 0 // they grow all the time, and what is read from the tier follows from Through alone
+			// They grow all the time, and what is read from the tier follows from Through and from how often its windows were made anew.
+			state.Through, state.Made, state.Arrived, state.Merged = 0, 0, 0, 0
 			return digest([]any{p.token, state})
 		}
 	}

@@ -46,6 +46,8 @@ type TierProgress struct {
 	Arrived int64 `json:"arrived,omitempty"`
 	// Merged is the time up to which the segments of the tier's indices were merged.
 	Merged int64 `json:"merged,omitempty"`
+	// Redone counts how often windows were found that have to be made anew.
+	Redone int64 `json:"redone,omitempty"`
 	// Again are the spans of windows to be made anew, sorted and apart. They are within Removed and Through.
 	Again []Span `json:"again,omitempty"`
 }
@@ -88,6 +90,7 @@ func (s *TiersSpec) Redo(from, to, now int64) {
 
 // Redo has the windows of a coarser tier made anew that have a part in [from, to).
 func (p *TierProgress) Redo(from, to int64) {
+	p.Redone++
 	length := p.Tier.Milliseconds()
 	if to >= p.Through {
 		p.Arrived = min(p.Arrived, from)
