@@ -147,7 +147,7 @@ var tierSafeguards = []struct {
 const safeguardRuns = "5000"
 
 // tierRuns is how many the model of the tiers takes, whose runs are longer.
-const tierRuns = "60"
+const tierRuns = "24"
 
 func TestModelFindsEverySafeguardMissing(t *testing.T) {
 	if testing.Short() {

@@ -67,7 +67,7 @@ func TestARefreshAsksForTheHeadAndTheTailOnly(t *testing.T) {
 		asked, served    int
 	}{
 		{"the first time", 300, 700, 660, 2*6 + 1, 0},
-		{"the same", 300, 700, 660, 2*2 + 1, 2 * 4},
+		{"the same", 300, 700, 660, 2*1 + 1, 2 * 5}, // but for the tail and the overflow
 		{"a little later", 310, 710, 670, 2*2 + 1, 2 * 4},
 		{"when a block was sealed", 320, 720, 720, 2*1 + 1, 2 * 4},
 		{"nothing is sealed", 5000, 5400, 720, 3, 0},
@@ -96,7 +96,8 @@ func TestWhatIsKeptIsAskedForAgainWhenItCanHaveChanged(t *testing.T) {
 		{"a lineage", func(e *rollup.CatalogEntry) { e.Progress[0].Lineage++ }, true},
 		{"a definition", func(e *rollup.CatalogEntry) { e.Definition = "another" }, true},
 		{"a generation of the tiers", func(e *rollup.CatalogEntry) { e.Generation++ }, true},
-		{"the retention", func(e *rollup.CatalogEntry) { e.Tiers[0].From = 10 * second }, true},
+		{"windows that are to be made anew", func(e *rollup.CatalogEntry) { e.Tiers[0].Redone++ }, true},
+		{"the retention", func(e *rollup.CatalogEntry) { e.Tiers[0].From = 10 * second }, false}, // it decides what is read, not what is there
 		{"a new partition that is behind", func(e *rollup.CatalogEntry) {
 			e.Progress = append(e.Progress, rollup.PartitionProgress{Partition: "t/1", SealedThrough: &behind})
 		}, true},

@@ -163,8 +163,8 @@ func (p *plan) sealedToken() string {
 func (p *plan) tierToken(t rollup.Tier) string {
 	for i := range p.entry.Tiers {
 		if state := p.entry.Tiers[i]; state.Tier == t {
-			// They grow all the time, and what is read from the tier follows from Through and from how often its windows were made anew.
-			state.Through, state.Made, state.Arrived, state.Merged = 0, 0, 0, 0
+			// They grow all the time, and what is read from the tier follows from From and Through, and from how often its windows were made anew.
+			state.From, state.Removed, state.Through, state.Made, state.Arrived, state.Merged = 0, 0, 0, 0, 0, 0
 			return digest([]any{p.token, state})
 		}
 	}
