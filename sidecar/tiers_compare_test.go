@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -99,9 +100,14 @@ func (w *tiersWorld) compare(round int) {
 	}
 }
 
-// within reports whether a tier is to hold the windows that start at a time.
+// within reports whether a tier is to hold the windows that start at a time. A partition that is ahead of what is sealed can have written corrections to a coarser
+// tier already that begin a little after From.
 func within(i int, p *rollup.TierProgress, start int64) bool {
-	return start >= p.From && (i == 0 || start < p.Through)
+	from := p.From
+	if from > 0 {
+		from += time.Minute.Milliseconds()
+	}
+	return start >= from && (i == 0 || start < p.Through)
 }
 
 // definition is the one with the hash.
