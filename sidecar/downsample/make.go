@@ -69,12 +69,17 @@ type pass struct {
 // conditions are the documents of windows that start in [from, to), without the corrections that are not sealed yet.
 func (p *pass) conditions(from, to int64, further ...object) object {
 	length := p.definition.Window.Milliseconds()
+	leftOut := []object{{"range": object{rollup.FieldArrived: object{"gt": p.sealed - length, "format": "epoch_millis"}}}}
 	if p.partition != nil {
 		further = append(further[:len(further):len(further)], ofPartition(p.partition)...)
+	} else {
+		for _, behind := range p.behind {
+			leftOut = append(leftOut, object{"bool": object{"filter": ofPartition(behind)}})
+		}
 	}
 	return object{
 		"filter":   append([]object{term(rollup.FieldDefinition, p.hash), within(rollup.FieldTime, from, to)}, further...),
-		"must_not": []object{{"range": object{rollup.FieldArrived: object{"gt": p.sealed - length, "format": "epoch_millis"}}}},
+		"must_not": leftOut,
 	}
 }
 

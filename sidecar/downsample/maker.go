@@ -66,6 +66,9 @@ func New(store Store, o Options) *Maker {
 // ErrOvertaken is that somebody else changed the progress document meanwhile. What was made stays; the next round goes on from what is told then.
 var ErrOvertaken = errors.New("another maker was faster")
 
+// maxBehind bounds the partitions that searches leave out by name; with more, it is waited until some have caught up.
+const maxBehind = 500
+
 // round is one rollup on its way up its tiers.
 type round struct {
 	*Maker
@@ -75,6 +78,8 @@ type round struct {
 	sealed   int64
 	progress rollup.TiersProgress
 	version  int64 // of the progress document; 0 for none
+	// behind are the partitions that the tiers do not cover yet: what they wrote is left out until they have caught up.
+	behind []*rollup.PartitionProgress
 }
 
 // Round brings the coarser tiers of one rollup up to where it is sealed, as entry tells, and removes what has outlived its retention. It tells its progress on
@@ -101,7 +106,7 @@ func (m *Maker) Round(ctx context.Context, entry *rollup.CatalogEntry) error {
 	if err := r.cover(ctx); err != nil {
 		return err
 	}
-	if r.sealed < r.reached() {
+	if r.sealed < r.reached() || len(r.behind) > maxBehind {
 		return nil // the entry is older than what is told, or a partition has to catch up: what is to be made again would lack corrections
 	}
 	for i := 1; i < len(r.progress.Spec.Tiers); i++ {

@@ -168,7 +168,11 @@ func (r *round) cover(ctx context.Context) error {
 	changed := false
 	for i := range r.entry.Progress {
 		p := &r.entry.Progress[i]
-		if slices.Contains(spec.Covered, p.ID()) || !r.caughtUp(p, through) {
+		if slices.Contains(spec.Covered, p.ID()) {
+			continue
+		}
+		if !r.caughtUp(p, through) {
+			r.behind = append(r.behind, p)
 			continue
 		}
 		if began {
