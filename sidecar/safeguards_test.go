@@ -109,65 +109,25 @@ var safeguards = []struct {
 	}},
 }
 
-// tierSafeguards are what the exactness of the coarser tiers rests on.
-var tierSafeguards = []struct {
-	name    string
-	changes []change
-}{
-	{"windows are made anew when corrections come", []change{
-		{"downsample/raise.go", "if err := r.corrections(ctx, i); err != nil {\n\t\treturn err\n\t}\n", ""},
-	}},
-	{"what is made of changed documents replaces what was made before", []change{
-		{"../pkg/rollup/tiers.go", "{ s.Generation = max(s.Generation+1, now/millisecondsPerMinute) }", "{ _ = now / millisecondsPerMinute }"},
-	}},
-	{"of two makers one tells its progress", []change{
-		{"downsample/progress.go", `"version_type": "external"`, `"version_type": "external_gte"`},
-	}},
-	{"windows are made anew for a partition that appeared", []change{
-		{"downsample/progress.go", "\t\t\t\tspec.Redo(first, through, r.Now().UnixMilli())\n", ""},
-	}},
-	{"documents that nothing stands for any more are removed", []change{
-		{"downsample/make.go", "if from < t.Made {", "if false {"},
-	}},
-	{"corrections that come after the retention go to a coarser tier", []change{
-		{"../pkg/rollup/definition.go", "!limited || arrived-t.Start(start) < keep {", "!limited || true {\n\t\t\t_, _ = keep, arrived"},
-	}},
-	{"nothing is made of what is left when documents were removed", []change{
-		{"downsample/raise.go", "from = max(from, alignUp(p.Removed, t))", ""},
-	}},
-	{"what a partition wrote late to a removed time goes to a coarser tier", []change{
-		{"downsample/progress.go", "if err := r.promote(ctx, p, first); err != nil {\n\t\t\t\t\treturn err\n\t\t\t\t}\n", ""},
-	}},
-	{"readers begin where the tier has every correction", []change{
-		{"downsample/retention.go", "from := max(t.From, r.whole(i))", "from := t.Removed"},
-	}},
-}
-
 // safeguardRuns is how many seeds the model takes to find out that a safeguard is missing; most take few.
 const safeguardRuns = "5000"
-
-// tierRuns is how many the model of the tiers takes, whose runs are longer.
-const tierRuns = "24"
 
 func TestModelFindsEverySafeguardMissing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the package once for each safeguard")
 	}
 	for _, s := range safeguards {
-		t.Run(s.name, func(t *testing.T) { mustFail(t, s.test, safeguardRuns, s.changes) })
-	}
-	for _, s := range tierSafeguards {
-		t.Run(s.name, func(t *testing.T) { mustFail(t, "Tiers", tierRuns, s.changes) })
+		t.Run(s.name, func(t *testing.T) { mustFail(t, s.test, s.changes) })
 	}
 }
 
 // mustFail runs a test of the model with changes of the source.
-func mustFail(t *testing.T, test, runs string, changes []change) {
+func mustFail(t *testing.T, test string, changes []change) {
 	t.Helper()
 	t.Parallel()
 	overlay := writeOverlay(t, changes)
 	command := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-count=1", "-failfast", "-parallel=8", "-ldflags=-s -w", "-overlay", overlay, "-run", "^TestModel"+test, ".")
-	command.Env = append(os.Environ(), modelRuns+"="+runs)
+	command.Env = append(os.Environ(), modelRuns+"="+safeguardRuns)
 	output, err := command.CombinedOutput()
 	switch text := string(output); {
 	case err == nil:

@@ -26,7 +26,7 @@ import (
 // change and documents that are rewritten, while two makers, which fail at random and may look at what was told a while ago, make the coarser tiers and remove
 // what has outlived its retention. Whenever they have come to rest, every tier holds, from where it begins up to where it is made, what the events say.
 func TestModelTiersHoldWhatTheEventsSay(t *testing.T) {
-	runs := 8
+	runs := 6
 	if testing.Short() {
 		runs = 2
 	}
