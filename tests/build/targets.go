@@ -90,7 +90,7 @@ func Test(ctx context.Context, out io.Writer) (err error) {
 	}()
 	goTest := Step{Name: "go test", After: []string{"start servers"}, Stream: true, Run: func(ctx context.Context, out io.Writer) error {
 		environment := append(pair.Environment(), "CGO_ENABLED=1")
-		return execute(ctx, out, environment, "go", "test", "-race", "-timeout", "35m", "-p", "2", "./...")
+		return execute(ctx, out, environment, "go", "test", "-race", "-timeout", "50m", "-p", "2", "./...")
 	}}
 	dist := Step{
 		Name: "check dist", Needs: []string{"build plugin backend", "build front end"},
