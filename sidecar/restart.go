@@ -334,7 +334,11 @@ func (m *maintenance) documentsFrom(ctx context.Context, p *logPartition, defini
 				}
 			}
 			for tier := range tiers {
-				for doc, err := range m.documentsOf(ctx, p.Partition, rollup.IndexPattern(m.prefix(), d.Name, tier), tier.Start(from), endOfTime) {
+				begin := from
+				if begin != aggregate.Never {
+					begin = tier.Start(from)
+				}
+				for doc, err := range m.documentsOf(ctx, p.Partition, rollup.IndexPattern(m.prefix(), d.Name, tier), begin, endOfTime) {
 					if !yield(doc, err) || err != nil {
 						return
 					}
