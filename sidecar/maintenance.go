@@ -201,7 +201,7 @@ func (e *deletedError) or(err error, grid rollup.Tier) (*deletedError, error) {
 	if !errors.As(err, &deleted) || deleted.earliest < 0 {
 		return nil, err
 	}
-	deleted.earliest = after(grid, deleted.earliest)
+	deleted.earliest = grid.StartFrom(deleted.earliest)
 	if e == nil || deleted.earliest > e.earliest {
 		return deleted, nil
 	}

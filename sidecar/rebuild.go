@@ -85,13 +85,10 @@ func grid(definitions []rollup.Definition, earlier map[string][]rollup.Definitio
 	return common
 }
 
-// after is the first multiple of a grid that is not before a time in milliseconds.
-func after(grid rollup.Tier, t int64) int64 { return grid.Start(t-1) + grid.Milliseconds() }
-
 // align widens a range until no window of any definition that the rollups ever had lies across its ends.
 func (b *rebuild) align(from, to int64) (int64, int64) {
 	grid := b.grid()
-	return grid.Start(from), after(grid, to)
+	return grid.Start(from), grid.StartFrom(to)
 }
 
 // run goes through the windows that start in [from, to), as many at a time as fit into memory.
@@ -137,7 +134,7 @@ func (b *rebuild) kept() int64 {
 	for i := range b.partition.stream.definitions {
 		d := &b.partition.stream.definitions[i]
 		if keep, limited := d.Kept(d.Window); limited && b.chosen[i] && b.state.SealedThrough != aggregate.Never && b.state.SealedThrough < endOfTime {
-			kept = max(kept, after(b.grid(), b.state.SealedThrough-keep))
+			kept = max(kept, b.grid().StartFrom(b.state.SealedThrough-keep))
 		}
 	}
 	return kept

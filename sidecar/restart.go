@@ -283,7 +283,7 @@ func (m *maintenance) newLineage(ctx context.Context, p *logPartition, grid roll
 		if first < 0 {
 			first = time.Now().UnixMilli()
 		}
-		from = after(grid, first+milliseconds(p.stream.MaxAhead)+1)
+		from = grid.StartFrom(first + milliseconds(p.stream.MaxAhead) + 1)
 	}
 	return lineageAfter(&last, plan, p.TopicID, from, offset, p.partitions), nil
 }

@@ -64,6 +64,9 @@ func (t Tier) Start(ms int64) int64 {
 	return start
 }
 
+// StartFrom is the first start of a window that is not before the time ms.
+func (t Tier) StartFrom(ms int64) int64 { return t.Start(ms-1) + t.Milliseconds() }
+
 // MarshalText writes the tier as String does.
 func (t Tier) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 

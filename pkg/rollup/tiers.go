@@ -1,6 +1,7 @@
 package rollup
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -91,18 +92,15 @@ func (s *TiersSpec) Redo(from, to, now int64) {
 // Redo has the windows of a coarser tier made anew that have a part in [from, to).
 func (p *TierProgress) Redo(from, to int64) {
 	p.Redone++
-	length := p.Tier.Milliseconds()
+	start := max(p.Tier.Start(from), p.Removed)
 	if to >= p.Through {
 		p.Arrived = min(p.Arrived, from)
-	}
-	from = max(p.Tier.Start(from), p.Removed)
-	if to >= p.Through {
-		p.Through = min(p.Through, from)
+		p.Through = min(p.Through, start)
 		p.Again = clip(p.Again, p.Through)
 		return
 	}
-	if to = p.Tier.Start(to-1) + length; from < to {
-		p.Again = join(append(p.Again, Span{from, min(to, p.Through)}))
+	if end := p.Tier.StartFrom(to); start < end {
+		p.Again = join(append(p.Again, Span{start, min(end, p.Through)}))
 	}
 }
 
@@ -132,7 +130,7 @@ func clip(spans []Span, to int64) []Span {
 
 // join sorts spans and joins those that meet, and the nearest while there are too many.
 func join(spans []Span) []Span {
-	slices.SortFunc(spans, func(a, b Span) int { return int(min(1, max(-1, a.From-b.From))) })
+	slices.SortFunc(spans, func(a, b Span) int { return cmp.Compare(a.From, b.From) })
 	for gap := int64(0); ; gap = max(1000, 2*gap) {
 		var joined []Span
 		for _, s := range spans {

@@ -99,7 +99,7 @@ func (r *round) begin(ctx context.Context) error {
 		}
 		p := rollup.TierProgress{Tier: t}
 		if i > 0 {
-			p.Removed = alignUp(tiers[i-1].Removed, t)
+			p.Removed = t.StartFrom(tiers[i-1].Removed)
 			first, found, err := r.first(ctx, nil)
 			if err != nil {
 				return err
@@ -109,7 +109,7 @@ func (r *round) begin(ctx context.Context) error {
 			}
 			p.Through = max(p.Removed, t.Start(first))
 		} else if len(spec.Tiers) > 0 {
-			p.Removed = alignUp(spec.Tiers[0].Removed, t)
+			p.Removed = t.StartFrom(spec.Tiers[0].Removed)
 		}
 		p.From = p.Removed
 		tiers = append(tiers, p)
@@ -230,6 +230,3 @@ func term(field string, value any) object { return object{"term": object{field: 
 func within(field string, from, to int64) object {
 	return object{"range": object{field: object{"gte": from, "lt": to, "format": "epoch_millis"}}}
 }
-
-// alignUp is the first start of a window that is not before a time.
-func alignUp(ms int64, t rollup.Tier) int64 { return t.Start(ms-1) + t.Milliseconds() }

@@ -68,7 +68,7 @@ func (r *round) complete(t rollup.Tier) int64 {
 		if p == nil { // the window of an earlier definition is removed with the present one's
 			p = &r.progress.Spec.Tiers[0]
 		}
-		from = max(from, alignUp(p.Removed, t))
+		from = max(from, t.StartFrom(p.Removed))
 	}
 	return from
 }

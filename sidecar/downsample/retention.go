@@ -96,7 +96,7 @@ func (r *round) whole(i int) int64 {
 	if i+1 < len(r.progress.Spec.Tiers) {
 		from = min(from, r.progress.Spec.Tiers[i+1].Through) // which takes over
 	}
-	return max(0, alignUp(from, t.Tier))
+	return max(0, t.Tier.StartFrom(from))
 }
 
 // newest is the progress of each partition, of the topic of its name that was told of last.
