@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"iter"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
@@ -45,39 +43,22 @@ func (m *maintenance) documentsOf(ctx context.Context, p rollup.Partition, patte
 			yield(stored{}, err)
 			return
 		}
-		var after []any
-		for {
-			body := map[string]any{
-				"size": storedPage, "version": true, "track_total_hits": false,
-				"query": map[string]any{"bool": map[string]any{"filter": []any{
-					map[string]any{"term": map[string]any{rollup.FieldPartition: p.String()}},
-					map[string]any{"term": map[string]any{rollup.FieldTopicID: encodeTopicID(p.TopicID)}},
-					span(rollup.FieldTime, from, to),
-				}}},
-				// Documents of one time are in one index of one shard, where each has a sequence number of its own.
-				"sort": []any{map[string]any{rollup.FieldTime: "asc"}, map[string]any{"_seq_no": "asc"}},
+		body := map[string]any{
+			"size": storedPage, "version": true, "track_total_hits": false,
+			"query": map[string]any{"bool": map[string]any{"filter": []any{
+				map[string]any{"term": map[string]any{rollup.FieldPartition: p.String()}},
+				map[string]any{"term": map[string]any{rollup.FieldTopicID: encodeTopicID(p.TopicID)}},
+				span(rollup.FieldTime, from, to),
+			}}},
+			// Documents of one time are in one index of one shard, where each has a sequence number of its own.
+			"sort": []any{map[string]any{rollup.FieldTime: "asc"}, map[string]any{"_seq_no": "asc"}},
+		}
+		for hit, err := range elastic.Pages(ctx, m.store.Search, elastic.SearchRequest{Indices: []string{pattern}, Complete: true}, body) {
+			s := source{}
+			if err == nil {
+				s, err = readSource(hit.Source)
 			}
-			if after != nil {
-				body["search_after"] = after
-			}
-			text, err := json.Marshal(body)
-			if err != nil {
-				yield(stored{}, fmt.Errorf("ask for documents: %w", err))
-				return
-			}
-			response, err := m.store.Search(ctx, elastic.SearchRequest{Indices: []string{pattern}, Body: text, Complete: true})
-			if err != nil {
-				yield(stored{}, err)
-				return
-			}
-			for _, hit := range response.Hits.Hits {
-				s, err := readSource(hit.Source)
-				if !yield(stored{source: s, index: hit.Index, id: hit.ID, version: hit.Version}, err) || err != nil {
-					return
-				}
-				after = hit.Sort
-			}
-			if len(response.Hits.Hits) < storedPage {
+			if !yield(stored{source: s, index: hit.Index, id: hit.ID, version: hit.Version}, err) || err != nil {
 				return
 			}
 		}

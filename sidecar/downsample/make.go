@@ -3,7 +3,6 @@ package downsample
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -205,32 +204,11 @@ func (p *pass) write(ctx context.Context, parts []part) error {
 
 // documents pages through the documents that meet conditions in the request's indices, in the order given, those of one key in the order of their times.
 func (r *round) documents(ctx context.Context, request elastic.SearchRequest, conditions object, order []object) iter.Seq2[elastic.Hit, error] {
-	return func(yield func(elastic.Hit, error) bool) {
-		// Documents of one time are in one index of one shard, where each has a sequence number of its own.
-		order = append(order[:len(order):len(order)], object{rollup.FieldTime: "asc"}, object{"_seq_no": "asc"})
-		body := object{"size": pageDocuments, "version": true, "track_total_hits": false, "query": object{"bool": conditions}, "sort": order}
-		for {
-			var err error
-			if request.Body, err = json.Marshal(body); err != nil {
-				yield(elastic.Hit{}, fmt.Errorf("ask for documents: %w", err))
-				return
-			}
-			response, err := r.store.Search(ctx, request)
-			if err != nil {
-				yield(elastic.Hit{}, err)
-				return
-			}
-			for _, hit := range response.Hits.Hits {
-				if !yield(hit, nil) {
-					return
-				}
-				body["search_after"] = hit.Sort
-			}
-			if len(response.Hits.Hits) < pageDocuments {
-				return
-			}
-		}
-	}
+	// Documents of one time are in one index of one shard, where each has a sequence number of its own.
+	order = append(order[:len(order):len(order)], object{rollup.FieldTime: "asc"}, object{"_seq_no": "asc"})
+	return elastic.Pages(ctx, r.store.Search, request, object{
+		"size": pageDocuments, "version": true, "track_total_hits": false, "query": object{"bool": conditions}, "sort": order,
+	})
 }
 
 // removeOlder removes the merged documents of windows that start in [from, to) and were not written by this round. Documents that a partition wrote to the tier
