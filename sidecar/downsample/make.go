@@ -38,7 +38,7 @@ func (r *round) make(ctx context.Context, i int, from, to int64) (written int, e
 		if !made {
 			continue
 		}
-		p := pass{round: r, batch: batch, definition: d, hash: r.hashes[k], source: source, tier: t.Tier, version: r.made()}
+		p := pass{round: r, batch: batch, definition: d, hash: r.entry.Definitions[k].Definition, source: source, tier: t.Tier, version: r.made()}
 		n, err := p.run(ctx, from, to)
 		if written += n; err != nil {
 			return written, err

@@ -72,8 +72,9 @@ const maxBehind = 500
 // round is one rollup on its way up its tiers.
 type round struct {
 	*Maker
-	entry  *rollup.CatalogEntry
-	hashes []string // of entry.Definitions
+	entry *rollup.CatalogEntry
+	// newest is the progress of each partition, of the topic of its name that was told of last.
+	newest map[string]*rollup.PartitionProgress
 	// sealed is the time up to which everything is sealed, in whole seconds.
 	sealed   int64
 	progress rollup.TiersProgress
@@ -89,15 +90,12 @@ func (m *Maker) Round(ctx context.Context, entry *rollup.CatalogEntry) error {
 	if !known || len(entry.Spec.Tiers) == 0 && len(entry.Spec.Retention) == 0 {
 		return nil
 	}
-	r := &round{Maker: m, entry: entry, sealed: sealed - sealed%1000}
-	for i := range entry.Definitions {
-		r.hashes = append(r.hashes, entry.Definitions[i].Spec.Hash())
-	}
+	r := &round{Maker: m, entry: entry, newest: newest(entry)}
 	if err := r.load(ctx); err != nil {
 		return err
 	}
-	r.bound()
-	if err := r.refresh(ctx); err != nil {
+	r.sealed = r.bounded(sealed)
+	if err := m.store.Refresh(ctx, rollup.IndicesOf(m.Prefix, entry.Rollup)); err != nil { // what is sealed is to be found, whoever wrote it
 		return err
 	}
 	if err := r.begin(ctx); err != nil {
@@ -120,14 +118,26 @@ func (m *Maker) Round(ctx context.Context, entry *rollup.CatalogEntry) error {
 	return r.mergeSegments(ctx)
 }
 
-// bound holds what is sealed back for the partitions that the tiers cover: the tidemark takes one whose topic was made anew for sealed as far as the one before was,
-// but it can still write corrections of the time between.
-func (r *round) bound() {
-	for _, p := range r.newest() {
+// bounded holds what is sealed back for the partitions that the tiers cover, and to whole seconds: the tidemark takes one whose topic was made anew for sealed
+// as far as the one before was, but it can still write corrections of the time between.
+func (r *round) bounded(sealed int64) int64 {
+	for _, p := range r.newest {
 		if p.SealedThrough != nil && slices.Contains(r.progress.Spec.Covered, p.ID()) && slices.Contains(r.entry.Partitions, p.Partition) {
-			r.sealed = min(r.sealed, *p.SealedThrough-*p.SealedThrough%1000)
+			sealed = min(sealed, *p.SealedThrough)
 		}
 	}
+	return sealed - sealed%1000
+}
+
+func newest(entry *rollup.CatalogEntry) map[string]*rollup.PartitionProgress {
+	newest := map[string]*rollup.PartitionProgress{}
+	for i := range entry.Progress {
+		p := &entry.Progress[i]
+		if before := newest[p.Partition]; before == nil || p.UpdatedAt > before.UpdatedAt {
+			newest[p.Partition] = p
+		}
+	}
+	return newest
 }
 
 // reached is the time up to which what is sealed is in the coarser tiers, or remembered.
@@ -153,21 +163,6 @@ func (m *Maker) Redo(ctx context.Context, entry *rollup.CatalogEntry, span rollu
 			return err
 		}
 	}
-}
-
-// refresh makes everything that is sealed visible.
-func (r *round) refresh(ctx context.Context) error {
-	seen := map[rollup.Tier]bool{}
-	var patterns []string
-	for i := range r.entry.Definitions {
-		for _, t := range r.entry.Definitions[i].Spec.Chain() {
-			if !seen[t] {
-				seen[t] = true
-				patterns = append(patterns, rollup.IndexPattern(r.Prefix, r.entry.Rollup, t))
-			}
-		}
-	}
-	return r.store.Refresh(ctx, patterns...)
 }
 
 // made is the version of the documents that the round writes: of a later generation, or with more corrections in them, it is larger.

@@ -131,7 +131,7 @@ func (r *round) first(ctx context.Context, p *rollup.PartitionProgress) (int64, 
 	first := int64(math.MaxInt64)
 	for i := range r.entry.Definitions {
 		d := &r.entry.Definitions[i].Spec
-		filter := []object{term(rollup.FieldDefinition, r.hashes[i])}
+		filter := []object{term(rollup.FieldDefinition, r.entry.Definitions[i].Definition)}
 		if p != nil {
 			filter = append(filter, ofPartition(p)...)
 		}
@@ -199,7 +199,7 @@ func (r *round) cover(ctx context.Context) error {
 // caughtUp reports whether whatever a partition writes from now on is sealed after a time: what is sealed waits for it, and it is sealed as far itself. One whose
 // topic is gone writes nothing more; where the topic was made anew, that is so when the new one has caught up.
 func (r *round) caughtUp(p *rollup.PartitionProgress, through int64) bool {
-	p = r.newest()[p.Partition]
+	p = r.newest[p.Partition]
 	if !slices.Contains(r.entry.Partitions, p.Partition) {
 		return r.Now().UnixMilli()-p.UpdatedAt > goneAfter.Milliseconds()
 	}
@@ -220,6 +220,32 @@ func (r *round) aggregate(ctx context.Context, pattern string, conditions, aggre
 		return fmt.Errorf("read the answer of Elasticsearch: %w", err)
 	}
 	return nil
+}
+
+// pageGroups is how many groups one answer has at most.
+const pageGroups = 5000
+
+// groupsOf puts the documents that meet conditions into groups by sources, those of a composite aggregation, and gives all of them with a value of each.
+func groupsOf[G any](ctx context.Context, r *round, pattern string, conditions object, sources []object, value object) ([]G, error) {
+	var all []G
+	composite := object{"size": pageGroups, "sources": sources}
+	for {
+		var answer struct {
+			Groups struct {
+				After   json.RawMessage `json:"after_key"`
+				Buckets []G             `json:"buckets"`
+			} `json:"groups"`
+		}
+		aggregations := object{"groups": object{"composite": composite, "aggs": object{"value": value}}}
+		if err := r.aggregate(ctx, pattern, conditions, aggregations, &answer); err != nil {
+			return nil, err
+		}
+		all = append(all, answer.Groups.Buckets...)
+		if len(answer.Groups.Buckets) < pageGroups || answer.Groups.After == nil {
+			return all, nil
+		}
+		composite["after"] = answer.Groups.After
+	}
 }
 
 type object map[string]any

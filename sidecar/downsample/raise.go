@@ -2,7 +2,6 @@ package downsample
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"time"
 
@@ -14,8 +13,6 @@ const (
 	tellEvery = 5 * time.Second
 	// arrivedSlack is how much Arrived may be behind what is known to be without corrections, before it is told for its own sake.
 	arrivedSlack = time.Minute
-	// pageWindows is how many windows are listed at a time.
-	pageWindows = 5000
 )
 
 // raise brings the i-th tier up to date: first the windows that have to be made anew, then the next ones.
@@ -87,7 +84,7 @@ func (r *round) corrections(ctx context.Context, i int) error {
 		}
 		length := d.Window.Milliseconds()
 		late := []object{
-			term(rollup.FieldDefinition, r.hashes[k]), term(rollup.FieldLate, true), within(rollup.FieldTime, from, t.Through),
+			term(rollup.FieldDefinition, r.entry.Definitions[k].Definition), term(rollup.FieldLate, true), within(rollup.FieldTime, from, t.Through),
 			within(rollup.FieldArrived, t.Arrived-length+1, r.sealed-length+1),
 		}
 		for _, finer := range append([]rollup.Tier{d.Window}, r.finer(t.Tier)...) {
@@ -157,36 +154,16 @@ type window struct{ start, documents int64 }
 
 // windows lists the windows of a tier that documents have a part in.
 func (r *round) windows(ctx context.Context, pattern string, conditions object, t rollup.Tier) ([]window, error) {
-	var all []window
-	var after json.RawMessage
-	for {
-		composite := object{"size": pageWindows, "sources": []object{{"start": object{"date_histogram": object{"field": rollup.FieldTime, "fixed_interval": interval(t)}}}}}
-		if after != nil {
-			composite["after"] = after
-		}
-		var answer struct {
-			Windows struct {
-				After   json.RawMessage `json:"after_key"`
-				Buckets []struct {
-					Key struct {
-						Start int64 `json:"start"`
-					} `json:"key"`
-					Documents struct {
-						Value int64 `json:"value"`
-					} `json:"documents"`
-				} `json:"buckets"`
-			} `json:"windows"`
-		}
-		// The buckets' own counts are of events.
-		aggregations := object{"windows": object{"composite": composite, "aggs": object{"documents": object{"value_count": object{"field": rollup.FieldGrouping}}}}}
-		if err := r.aggregate(ctx, pattern, conditions, aggregations, &answer); err != nil {
-			return nil, err
-		}
-		for _, b := range answer.Windows.Buckets {
-			all = append(all, window{start: b.Key.Start, documents: b.Documents.Value})
-		}
-		if after = answer.Windows.After; len(answer.Windows.Buckets) < pageWindows || after == nil {
-			return all, nil
-		}
+	type group struct {
+		Key   struct{ Start int64 } `json:"key"`
+		Value struct{ Value int64 } `json:"value"`
 	}
+	sources := []object{{"start": object{"date_histogram": object{"field": rollup.FieldTime, "fixed_interval": interval(t)}}}}
+	// The groups' own counts are of events.
+	groups, err := groupsOf[group](ctx, r, pattern, conditions, sources, object{"value_count": object{"field": rollup.FieldGrouping}})
+	all := make([]window, len(groups))
+	for i, g := range groups {
+		all[i] = window{start: g.Key.Start, documents: g.Value.Value}
+	}
+	return all, err
 }

@@ -3,7 +3,6 @@ package downsample
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"math"
 	"slices"
@@ -59,8 +58,8 @@ func (r *round) expire(ctx context.Context) error {
 // keep is how long a tier is kept, in milliseconds, by the definitions under which partitions are read. It is false where that is for ever.
 func (r *round) keep(t rollup.Tier) (int64, bool) {
 	keep, limited := int64(0), true
-	for _, p := range r.newest() {
-		k := slices.Index(r.hashes, p.Definition)
+	for _, p := range r.newest {
+		k := slices.IndexFunc(r.entry.Definitions, func(d rollup.DefinitionProgress) bool { return d.Definition == p.Definition })
 		if k < 0 {
 			return 0, false
 		}
@@ -97,18 +96,6 @@ func (r *round) whole(i int) int64 {
 		from = min(from, r.progress.Spec.Tiers[i+1].Through) // which takes over
 	}
 	return max(0, t.Tier.StartFrom(from))
-}
-
-// newest is the progress of each partition, of the topic of its name that was told of last.
-func (r *round) newest() map[string]*rollup.PartitionProgress {
-	newest := map[string]*rollup.PartitionProgress{}
-	for i := range r.entry.Progress {
-		p := &r.entry.Progress[i]
-		if before := newest[p.Partition]; before == nil || p.UpdatedAt > before.UpdatedAt {
-			newest[p.Partition] = p
-		}
-	}
-	return newest
 }
 
 // settled is the time up to which the windows of the i-th tier can be removed.
@@ -225,38 +212,21 @@ func (r *round) uncovered(s rollup.RemovedSum) bool {
 
 // sums adds up what an index holds of documents that partitions wrote.
 func (r *round) sums(ctx context.Context, index string) ([]rollup.RemovedSum, error) {
-	var sums []rollup.RemovedSum
+	type group struct {
+		Key   rollup.RemovedSum       `json:"key"`
+		Value struct{ Value float64 } `json:"value"`
+	}
 	var sources []object
 	for _, field := range []string{rollup.FieldPartition, rollup.FieldTopicID, rollup.FieldDefinition, rollup.FieldGrouping} {
 		sources = append(sources, object{field: object{"terms": object{"field": field}}})
 	}
-	var after json.RawMessage
-	for {
-		composite := object{"size": pageWindows, "sources": sources}
-		if after != nil {
-			composite["after"] = after
-		}
-		var answer struct {
-			Sums struct {
-				After   json.RawMessage `json:"after_key"`
-				Buckets []struct {
-					Key   rollup.RemovedSum       `json:"key"`
-					Count struct{ Value float64 } `json:"count"`
-				} `json:"buckets"`
-			} `json:"sums"`
-		}
-		aggregations := object{"sums": object{"composite": composite, "aggs": object{"count": object{"sum": object{"field": rollup.FieldCount}}}}}
-		if err := r.aggregate(ctx, index, object{}, aggregations, &answer); err != nil {
-			return nil, err
-		}
-		for _, b := range answer.Sums.Buckets {
-			b.Key.Count = int64(b.Count.Value)
-			sums = append(sums, b.Key)
-		}
-		if after = answer.Sums.After; len(answer.Sums.Buckets) < pageWindows || after == nil {
-			return sums, nil
-		}
+	groups, err := groupsOf[group](ctx, r, index, object{}, sources, object{"sum": object{"field": rollup.FieldCount}})
+	sums := make([]rollup.RemovedSum, len(groups))
+	for i, g := range groups {
+		sums[i] = g.Key
+		sums[i].Count = int64(g.Value.Value)
 	}
+	return sums, err
 }
 
 // promote brings what a partition that appeared late wrote, to windows that were removed from the tiers that it belongs to, to the finest tier that still has
@@ -281,7 +251,7 @@ func (r *round) promote(ctx context.Context, of *rollup.PartitionProgress, from 
 				continue
 			}
 			for _, source := range sources {
-				p := pass{round: r, batch: batch, definition: d, hash: r.hashes[k], source: source, tier: t.Tier, version: r.made(), partition: of}
+				p := pass{round: r, batch: batch, definition: d, hash: r.entry.Definitions[k].Definition, source: source, tier: t.Tier, version: r.made(), partition: of}
 				if _, err := p.run(ctx, max(t.Removed, t.Tier.Start(from)), to); err != nil {
 					return err
 				}
