@@ -180,7 +180,7 @@ func (c *catalog) installRollup(ctx context.Context, d *rollup.Definition, polic
 		return fmt.Errorf("describe the mapping: %w", err)
 	}
 	var existing []string // patterns that match something
-	for _, tier := range append([]rollup.Tier{d.Window}, d.Tiers...) {
+	for _, tier := range d.Chain() {
 		pattern := rollup.IndexPattern(c.prefix, d.Name, tier)
 		indices, err := c.checkMappings(ctx, pattern, mapping)
 		if err != nil {

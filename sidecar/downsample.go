@@ -13,7 +13,6 @@ import (
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/config"
 	"github.com/tidemark/tidemark/sidecar/downsample"
-	"github.com/tidemark/tidemark/sidecar/write"
 )
 
 type downsampleOptions struct {
@@ -87,27 +86,18 @@ func runDownsample(ctx context.Context, cfg *config.Config, logger *slog.Logger,
 	if err := m.catalog.install(ctx); err != nil { // so that an index that is gone is made as it must be
 		return err
 	}
-	return m.tiers(ctx, func(name string) bool { return chosen[name] }, func(maker *downsample.Maker, entry *rollup.CatalogEntry) error {
-		if !o.again {
-			return nil
+	if o.again {
+		if err := m.redo(ctx, chosen, rollup.Span{From: o.fromTime, To: o.toTime}); err != nil {
+			return err
 		}
-		return maker.Redo(ctx, entry, rollup.Span{From: o.fromTime, To: o.toTime})
-	})
+	}
+	return m.raiseTiers(ctx, chosen)
 }
 
-// tiers makes the coarser tiers of rollups, after something was done with each, and tells how it goes.
-func (m *maintenance) tiers(ctx context.Context, chosen func(name string) bool, before func(*downsample.Maker, *rollup.CatalogEntry) error) error {
-	writer := write.New(m.store, write.Options{UnknownField: m.catalog.mend})
-	writing, stop := context.WithCancel(ctx)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		writer.Run(writing)
-	}()
-	defer func() {
-		stop()
-		<-stopped
-	}()
+// raiseTiers makes the coarser tiers of the chosen rollups, and tells how it goes.
+func (m *maintenance) raiseTiers(ctx context.Context, chosen map[string]bool) error {
+	writer, stop := m.startWriter(ctx, nil)
+	defer stop()
 	var windows, documents int64
 	maker := newMaker(m.cfg, m.store, writer, func(name string, t rollup.Tier, s rollup.Span, n int) {
 		windows += (s.To - s.From) / t.Milliseconds()
@@ -120,11 +110,8 @@ func (m *maintenance) tiers(ctx context.Context, chosen func(name string) bool, 
 	}
 	for i := range catalog.Rollups {
 		entry := &catalog.Rollups[i]
-		if !chosen(entry.Rollup) {
+		if !chosen[entry.Rollup] {
 			continue
-		}
-		if err := before(maker, entry); err != nil {
-			return err
 		}
 		for {
 			err := maker.Round(ctx, entry)
@@ -143,13 +130,13 @@ func (m *maintenance) tiers(ctx context.Context, chosen func(name string) bool, 
 	return err
 }
 
-// redo has the coarser tiers make anew what they hold of a span.
-func (m *maintenance) redo(ctx context.Context, chosen func(*rollup.Definition) bool, span rollup.Span) error {
+// redo has the coarser tiers of the chosen rollups make anew what they hold of a span.
+func (m *maintenance) redo(ctx context.Context, chosen map[string]bool, span rollup.Span) error {
 	maker := newMaker(m.cfg, m.store, nil, nil, m.logger)
 	for _, s := range m.streams {
 		for i := range s.definitions {
 			d := &s.definitions[i]
-			if !chosen(d) {
+			if !chosen[d.Name] {
 				continue
 			}
 			entry := &rollup.CatalogEntry{DefinitionProgress: rollup.DefinitionProgress{Rollup: d.Name, Spec: *d}}

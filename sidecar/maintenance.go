@@ -18,6 +18,7 @@ import (
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/config"
 	"github.com/tidemark/tidemark/sidecar/consume"
+	"github.com/tidemark/tidemark/sidecar/write"
 )
 
 // maintenance is what the commands use that look at Kafka and Elasticsearch from beside the sidecars.
@@ -61,6 +62,21 @@ func newMaintenance(cfg *config.Config, logger *slog.Logger, out, notes io.Write
 func (m *maintenance) Close() {
 	m.kafka.Close()
 	m.store.Close()
+}
+
+// startWriter gives a writer that works until stop is called. What cannot be accepted is told to reject; nil is told nothing.
+func (m *maintenance) startWriter(ctx context.Context, reject func([]byte, *elastic.Error)) (w *write.Writer, stop func()) {
+	w = write.New(m.store, write.Options{UnknownField: m.catalog.mend, Reject: reject})
+	writing, end := context.WithCancel(ctx)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		w.Run(writing)
+	}()
+	return w, func() {
+		end()
+		<-stopped
+	}
 }
 
 func (m *maintenance) prefix() string { return m.cfg.Elasticsearch.IndexPrefix }

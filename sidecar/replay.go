@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,6 @@ import (
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/config"
-	"github.com/tidemark/tidemark/sidecar/downsample"
 	"github.com/tidemark/tidemark/sidecar/write"
 )
 
@@ -160,17 +160,9 @@ func (m *maintenance) replay(ctx context.Context, partitions []logPartition, cho
 		if err := m.catalog.install(ctx); err != nil { // so that an index that is gone is made as it must be
 			return err
 		}
-		writer = write.New(m.store, write.Options{UnknownField: m.catalog.mend, Reject: report.rejects})
-		writing, stop := context.WithCancel(ctx)
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			writer.Run(writing)
-		}()
-		defer func() {
-			stop()
-			<-stopped
-		}()
+		var stop func()
+		writer, stop = m.startWriter(ctx, report.rejects)
+		defer stop()
 	}
 	// Everything that keeps a partition from being rebuilt is found before the first is.
 	var work []*rebuild
@@ -204,44 +196,27 @@ func (m *maintenance) replay(ctx context.Context, partitions []logPartition, cho
 
 // rebuildAll rebuilds a span by a writer, nil for a dry run, and then what the coarser tiers hold of it. They are told before, too, so that a replay that is
 // killed does not leave them behind.
-func (m *maintenance) rebuildAll(ctx context.Context, writer *write.Writer, work []*rebuild, chosen map[string]bool, span rollup.Span) (err error) {
+func (m *maintenance) rebuildAll(ctx context.Context, writer *write.Writer, work []*rebuild, chosen map[string]bool, span rollup.Span) error {
 	wide := span
 	for _, b := range work {
 		from, to := b.align(span.From, span.To)
 		wide.From, wide.To = min(wide.From, from), max(wide.To, to)
 	}
-	redo := func(ctx context.Context) error {
-		if writer == nil {
-			return nil
-		}
-		return m.redo(ctx, func(d *rollup.Definition) bool { return chosen[d.Name] }, wide)
-	}
-	if err := redo(ctx); err != nil {
-		return err
-	}
-	defer func() { // also where it was given up in the middle
-		if writer == nil {
-			return
-		}
-		// What is read from then on may be kept for long.
-		visible := makeVisible(context.WithoutCancel(ctx), m.store, writer)
-		if after := redo(context.WithoutCancel(ctx)); err == nil {
-			err = errors.Join(visible, after)
-		}
-		if err == nil {
-			err = m.raiseTiers(ctx, chosen)
-		}
-	}()
-	for _, b := range work {
-		if err := b.run(ctx, span.From, span.To); err != nil {
+	if writer != nil {
+		if err := m.redo(ctx, chosen, wide); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// raiseTiers makes the coarser tiers of the chosen rollups that have any.
-func (m *maintenance) raiseTiers(ctx context.Context, chosen map[string]bool) error {
+	err := rebuildEach(ctx, work, span)
+	if writer == nil {
+		return err
+	}
+	ending := context.WithoutCancel(ctx) // also where it was given up in the middle
+	// What is read once it is told may be kept for long.
+	told := errors.Join(makeVisible(ending, m.store, writer), m.redo(ending, chosen, wide))
+	if err = cmp.Or(err, told); err != nil {
+		return err
+	}
 	tiered := map[string]bool{}
 	for _, s := range m.streams {
 		for i := range s.definitions {
@@ -253,7 +228,16 @@ func (m *maintenance) raiseTiers(ctx context.Context, chosen map[string]bool) er
 	if len(tiered) == 0 {
 		return nil
 	}
-	return m.tiers(ctx, func(name string) bool { return tiered[name] }, func(*downsample.Maker, *rollup.CatalogEntry) error { return nil })
+	return m.raiseTiers(ctx, tiered)
+}
+
+func rebuildEach(ctx context.Context, work []*rebuild, span rollup.Span) error {
+	for _, b := range work {
+		if err := b.run(ctx, span.From, span.To); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // shownDifferences bounds how many windows are named.

@@ -184,12 +184,14 @@ func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o 
 
 // lowerTiers has the coarser tiers made anew from the boundaries on, as far as the sidecars count again.
 func (m *maintenance) lowerTiers(ctx context.Context, commits []commitment) error {
-	from, streams := int64(endOfTime), map[string]bool{}
+	from, rollups := int64(endOfTime), map[string]bool{}
 	for _, c := range commits {
 		from = min(from, max(c.state.From, 0))
-		streams[c.partition.stream.Name] = true
+		for i := range c.partition.stream.definitions {
+			rollups[c.partition.stream.definitions[i].Name] = true
+		}
 	}
-	return m.redo(ctx, func(d *rollup.Definition) bool { return streams[d.Stream] }, rollup.Span{From: from, To: endOfTime})
+	return m.redo(ctx, rollups, rollup.Span{From: from, To: endOfTime})
 }
 
 // keep writes states to the progress index.

@@ -147,7 +147,7 @@ func (d *Definition) Union(others []Definition) *Definition {
 				u.Conditions = append(slices.Clip(u.Conditions), c)
 			}
 		}
-		for _, t := range append([]Tier{o.Window}, o.Tiers...) {
+		for _, t := range o.Chain() {
 			if t != u.Window && !slices.Contains(u.Tiers, t) {
 				u.Tiers = append(slices.Clip(u.Tiers), t)
 			}

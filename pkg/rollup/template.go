@@ -8,8 +8,8 @@ const templatePriority = 500
 // Template is the body of the index template for all tiers of the rollup d. Its mapping is strict: a document that does not fit the definition is an
 // error, not a new field. The indices go by the lifecycle policy that is named, and begin on hot nodes then; empty is none.
 func Template(prefix string, d *Definition, policy string) ([]byte, error) {
-	patterns := []string{IndexPattern(prefix, d.Name, d.Window)}
-	for _, t := range d.Tiers {
+	var patterns []string
+	for _, t := range d.Chain() {
 		patterns = append(patterns, IndexPattern(prefix, d.Name, t))
 	}
 	settings := indexSettings("best_compression")
