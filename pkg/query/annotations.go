@@ -200,10 +200,10 @@ func (in *AnnotationsInput) corrections(responses []Response) ([]annotation, err
 				Buckets []struct {
 					Key int64 `json:"key"`
 					Own struct {
-						Total amount `json:"total"`
+						Total number `json:"total"`
 					} `json:"own"`
-					Merged amount `json:"merged"`
-					Last   amount `json:"last"`
+					Merged number `json:"merged"`
+					Last   number `json:"last"`
 				} `json:"buckets"`
 			} `json:"time"`
 		}
@@ -212,8 +212,8 @@ func (in *AnnotationsInput) corrections(responses []Response) ([]annotation, err
 		}
 		for _, b := range answer.Time.Buckets {
 			s := spans[b.Key]
-			s.events += b.Own.Total.Value + b.Merged.Value
-			s.last = max(s.last, b.Last.Value)
+			s.events += b.Own.Total.value + b.Merged.value
+			s.last = max(s.last, b.Last.value)
 			spans[b.Key] = s
 		}
 	}

@@ -19,10 +19,7 @@ type contributor struct {
 
 // contributors finds the definitions whose documents can be in a range that begins at from and can have what the query asks for.
 func (p *plan) contributors(from int64) error {
-	history := p.entry.Definitions
-	if len(history) == 0 {
-		history = []rollup.DefinitionProgress{p.entry.DefinitionProgress}
-	}
+	history := definitions(p.entry)
 	for i := range history {
 		d := &history[i]
 		newest := d.Definition == p.entry.Definition && d.Since == p.entry.Since

@@ -84,6 +84,22 @@ func (f *Filter) clause() (object, error) {
 	return anyOf(should), nil
 }
 
+// conditionsOf are what the documents meet that meet all of the filters, and what they do not.
+func conditionsOf(filters []Filter) (must, mustNot []object, err error) {
+	for _, f := range filters {
+		clause, err := f.clause()
+		if err != nil {
+			return nil, nil, err
+		}
+		if f.negated() {
+			mustNot = append(mustNot, clause)
+		} else {
+			must = append(must, clause)
+		}
+	}
+	return must, mustNot, nil
+}
+
 func anyOf(should []object) object {
 	return object{"bool": object{"should": should, "minimum_should_match": 1}}
 }

@@ -174,19 +174,9 @@ func (p *plan) readTier() error {
 }
 
 // conditions are the filters. Overflow documents have no dimensions, so they belong to no series and meet no filter.
-func (p *plan) conditions() error {
-	for _, f := range p.Filters {
-		clause, err := f.clause()
-		if err != nil {
-			return err
-		}
-		if f.negated() {
-			p.mustNot = append(p.mustNot, clause)
-		} else {
-			p.must = append(p.must, clause)
-		}
-	}
-	return nil
+func (p *plan) conditions() (err error) {
+	p.must, p.mustNot, err = conditionsOf(p.Filters)
+	return err
 }
 
 // overflowLeftOut reports whether events over the rollup's max_keys can be missing from the series.

@@ -58,14 +58,15 @@ func (p *plan) cut(first int, block int64) []source {
 			continue
 		}
 		buckets := p.buckets[begin:piece.end]
+		shares := p.shares(s.tier)
 		for _, part := range parts(buckets, s.from, s.to, block, p.tidemark) {
-			for _, share := range p.shares(s.tier) {
+			for _, share := range shares {
 				src := source{
-					tier: share.tier, from: part.from, to: part.to, interval: piece.interval, offset: piece.offset,
-					first: begin + bucketAt(buckets, part.from), end: begin + bucketAt(buckets, part.to-1) + 1,
-					indices: indices(p.prefix, p.Rollup, share.tier, part.from, part.to), clauses: share.clauses,
+					tier: share.tier, from: part.From, to: part.To, interval: piece.interval, offset: piece.offset,
+					first: begin + bucketAt(buckets, part.From), end: begin + bucketAt(buckets, part.To-1) + 1,
+					indices: indices(p.prefix, p.Rollup, share.tier, part.From, part.To), clauses: share.clauses,
 				}
-				if part.to <= p.tidemark && p.token != "" {
+				if part.To <= p.tidemark && p.token != "" {
 					src.valid = p.tierToken(share.tier)
 				}
 				all = append(all, src)
@@ -75,15 +76,9 @@ func (p *plan) cut(first int, block int64) []source {
 	return all
 }
 
-// part is a span of a segment; whole ones are sealed blocks.
-type part struct {
-	from, to int64
-	whole    bool
-}
-
 // parts cuts [from, to) into the blocks that are sealed and what is between them.
-func parts(buckets []bucket, from, to, block, sealed int64) []part {
-	var all []part
+func parts(buckets []bucket, from, to, block, sealed int64) []rollup.Span {
+	var all []rollup.Span
 	rest := from
 	for i := 0; block > 0 && i < len(buckets); i++ {
 		b := buckets[i]
@@ -93,14 +88,14 @@ func parts(buckets []bucket, from, to, block, sealed int64) []part {
 		}
 		if end := buckets[last].to; end <= min(to, sealed) {
 			if rest < b.from {
-				all = append(all, part{from: rest, to: b.from})
+				all = append(all, rollup.Span{From: rest, To: b.from})
 			}
-			all = append(all, part{b.from, end, true})
+			all = append(all, rollup.Span{From: b.from, To: end})
 			rest = end
 		}
 	}
 	if rest < to {
-		all = append(all, part{from: rest, to: to})
+		all = append(all, rollup.Span{From: rest, To: to})
 	}
 	return all
 }

@@ -52,7 +52,7 @@ func stretchOver(coarser []rollup.TierProgress, finest rollup.Tier, from, to int
 func (s *stretch) read(entry *rollup.CatalogEntry, prefix string, grouped object) (where []string, must []object) {
 	must = []object{grouped}
 	if s.from > 0 || s.to < maxTime {
-		must = append(must, startingIn(s.from, s.to))
+		must = append(must, during(s.from, s.to))
 	}
 	tiers := []rollup.Tier{s.tier}
 	if s.tier == entry.Spec.Window {
@@ -72,11 +72,6 @@ func (s *stretch) read(entry *rollup.CatalogEntry, prefix string, grouped object
 	return where, must
 }
 
-// startingIn is the documents whose windows start in [from, to).
-func startingIn(from, to int64) object {
-	return object{"range": object{rollup.FieldTime: object{"gte": from, "lt": to, "format": "epoch_millis"}}}
-}
-
 // definitions are all that the rollup ever had, the newest last.
 func definitions(entry *rollup.CatalogEntry) []rollup.DefinitionProgress {
 	if len(entry.Definitions) == 0 {
@@ -88,28 +83,14 @@ func definitions(entry *rollup.CatalogEntry) []rollup.DefinitionProgress {
 // groupedBy is the documents of the smallest grouping of each definition that holds the dimensions. Definitions that lack one have no part in it; the second
 // result is false where all do.
 func groupedBy(entry *rollup.CatalogEntry, dimensions []string) (object, bool) {
-	var names []string
-	hashes := map[string][]string{}
+	var all []contributor
 	for _, d := range definitions(entry) {
-		grouping, found := d.Spec.SmallestGrouping(dimensions)
-		if !found {
-			continue
+		if grouping, found := d.Spec.SmallestGrouping(dimensions); found {
+			all = append(all, contributor{hash: d.Definition, grouping: grouping.String()})
 		}
-		name := grouping.String()
-		if hashes[name] == nil {
-			names = append(names, name)
-		}
-		hashes[name] = append(hashes[name], d.Definition)
 	}
-	switch len(names) {
-	case 0:
+	if len(all) == 0 {
 		return nil, false
-	case 1: // no other definition has documents of this grouping
-		return term(rollup.FieldGrouping, names[0]), true
 	}
-	should := make([]object, len(names))
-	for i, name := range names {
-		should[i] = object{"bool": object{"filter": []object{term(rollup.FieldGrouping, name), {"terms": object{rollup.FieldDefinition: hashes[name]}}}}}
-	}
-	return anyOf(should), true
+	return clausesOf(all, true)[0], true // no other definition has documents of the grouping, where there is one
 }

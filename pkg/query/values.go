@@ -36,11 +36,6 @@ type Value struct {
 	Count int64  `json:"count"`
 }
 
-// amount is the result of an aggregation of one number; 0 where there is none.
-type amount struct {
-	Value float64 `json:"value"`
-}
-
 // valuesPerShard is how many values each shard considers: where a day has more, the choice among them is an estimate, as is good enough to choose from.
 const valuesPerShard = 10_000
 
@@ -69,7 +64,7 @@ func Values(ctx context.Context, in ValuesInput, search Search) ([]Value, bool, 
 			Values struct {
 				Buckets []struct {
 					Key   string `json:"key"`
-					Total amount `json:"total"`
+					Total number `json:"total"`
 				} `json:"buckets"`
 			} `json:"values"`
 		}
@@ -77,7 +72,7 @@ func Values(ctx context.Context, in ValuesInput, search Search) ([]Value, bool, 
 			return nil, false, err
 		}
 		for _, b := range answer.Values.Buckets {
-			counts[b.Key] += int64(b.Total.Value)
+			counts[b.Key] += int64(b.Total.value)
 		}
 	}
 	values, truncated := MostFrequent(counts, limit)
@@ -103,11 +98,16 @@ func (in *ValuesInput) requests(limit int) ([]Request, error) {
 	} else if from < 0 || to > maxTime || from >= to {
 		return nil, Invalid("the time range %d to %d (ms) is not one: it begins at 1970 or later and before it ends", from, to)
 	}
+	asked := Query{GroupBy: []string{in.Dimension}, Filters: in.Filters}
+	if err := asked.normalizeFilters(); err != nil {
+		return nil, err
+	}
+	in.Filters = asked.Filters
 	further, mustNot, err := in.conditions()
 	if err != nil {
 		return nil, err
 	}
-	grouped, err := in.grouped()
+	grouped, err := in.grouped(asked.dimensions())
 	if err != nil {
 		return nil, err
 	}
@@ -134,13 +134,7 @@ func (in *ValuesInput) requests(limit int) ([]Request, error) {
 }
 
 // grouped checks the dimensions that are asked for and filtered by.
-func (in *ValuesInput) grouped() (object, error) {
-	dimensions := []string{in.Dimension}
-	for _, f := range in.Filters {
-		if !slices.Contains(dimensions, f.Dimension) {
-			dimensions = append(dimensions, f.Dimension)
-		}
-	}
+func (in *ValuesInput) grouped(dimensions []string) (object, error) {
 	spec := &in.Rollup.Spec
 	for _, name := range dimensions {
 		if spec.Dimension(name) < 0 {
@@ -171,24 +165,6 @@ func (in *ValuesInput) conditions() (must, mustNot []object, err error) {
 		}
 		must = append(must, object{"regexp": object{field: object{"value": pattern}}})
 	}
-	checked := Query{Filters: in.Filters}
-	if err := checked.normalizeFilters(); err != nil {
-		return nil, nil, err
-	}
-	in.Filters = checked.Filters
-	for _, f := range in.Filters {
-		clause, err := f.clause()
-		if err != nil {
-			return nil, nil, err
-		}
-		if leavesOut(f.Op) {
-			mustNot = append(mustNot, clause)
-		} else {
-			must = append(must, clause)
-		}
-	}
-	return must, mustNot, nil
+	filtered, mustNot, err := conditionsOf(in.Filters)
+	return append(must, filtered...), mustNot, err
 }
-
-// leavesOut reports whether events that meet the clause of a filter with the operator are left out. That of "exists" is the empty value.
-func leavesOut(op string) bool { return op == OpNoneOf || op == OpMatchesNo || op == "exists" }
