@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -61,18 +60,7 @@ func startEmbedded(t *testing.T) (kafka, elasticsearch string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(k.Close)
-	store, err := embedded.OpenStore("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(store)
-	t.Cleanup(func() {
-		server.Close()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return k.Addr(), server.URL
+	return k.Addr(), servers.EmbeddedStore(t, "")
 }
 
 // bench is one test's topic, group and index prefix on some servers.
@@ -172,37 +160,10 @@ func (b *bench) produce(from int64, events int) {
 	}
 }
 
-// documents sums what the store holds of a grouping, by window and key, over all partitions and corrections.
+// documents sums what the store holds of a grouping in the finest tier, by window and key, over all partitions and corrections.
 func (b *bench) documents(grouping string) map[string]int64 {
 	b.t.Helper()
-	sums := map[string]int64{}
-	tier := rollup.Tier(10 * time.Second)
-	pattern := rollup.IndexPattern(b.prefix, "writes", tier)
-	indices, err := b.elastic.ListIndices(b.t.Context(), pattern)
-	if err != nil || len(indices) == 0 {
-		return sums
-	}
-	if err := b.elastic.Refresh(b.t.Context(), pattern); err != nil {
-		b.t.Fatal(err)
-	}
-	body := fmt.Sprintf(`{"size":10000,"query":{"term":{"grouping":%q}}}`, grouping)
-	response, err := b.elastic.Search(b.t.Context(), elastic.SearchRequest{Indices: []string{pattern}, Body: json.RawMessage(body)})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for _, hit := range response.Hits.Hits {
-		var doc struct {
-			Time  int64  `json:"@timestamp"`
-			Host  string `json:"dim.host"`
-			Path  string `json:"dim.path"`
-			Count int64  `json:"count"`
-		}
-		if err := json.Unmarshal(hit.Source, &doc); err != nil {
-			b.t.Fatal(err)
-		}
-		sums[fmt.Sprintf("%d %s %s", doc.Time, doc.Host, doc.Path)] += doc.Count
-	}
-	return sums
+	return b.tierSums(rollup.Tier(10*time.Second), grouping, 0)
 }
 
 // await waits until the store holds exactly the events produced.

@@ -16,27 +16,15 @@ func (w *tiersWorld) hits(pattern string) []elastic.Hit {
 	if err := w.store.Refresh(w.t.Context(), pattern); err != nil {
 		w.t.Fatal(err)
 	}
+	body := map[string]any{"size": storedPage, "version": true, "sort": []any{map[string]any{rollup.FieldTime: "asc"}, map[string]any{"_seq_no": "asc"}}}
 	var all []elastic.Hit
-	var after []any
-	for {
-		body := map[string]any{"size": 5000, "version": true, "sort": []any{map[string]any{rollup.FieldTime: "asc"}, map[string]any{"_seq_no": "asc"}}}
-		if after != nil {
-			body["search_after"] = after
-		}
-		text, err := json.Marshal(body)
+	for hit, err := range elastic.Pages(w.t.Context(), w.store.Search, elastic.SearchRequest{Indices: []string{pattern}}, body) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		response, err := w.store.Search(w.t.Context(), elastic.SearchRequest{Indices: []string{pattern}, Body: text})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		all = append(all, response.Hits.Hits...)
-		if len(response.Hits.Hits) < 5000 {
-			return all
-		}
-		after = response.Hits.Hits[len(response.Hits.Hits)-1].Sort
+		all = append(all, hit)
 	}
+	return all
 }
 
 // rest lets everything be sealed and made, and compares.

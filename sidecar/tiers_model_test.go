@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net/http/httptest"
 	"slices"
 	"sync"
 	"testing"
@@ -18,8 +17,8 @@ import (
 	"github.com/tidemark/tidemark/sidecar/aggregate"
 	"github.com/tidemark/tidemark/sidecar/config"
 	"github.com/tidemark/tidemark/sidecar/downsample"
-	"github.com/tidemark/tidemark/sidecar/embedded"
 	"github.com/tidemark/tidemark/sidecar/write"
+	"github.com/tidemark/tidemark/tests/servers"
 )
 
 // TestModelTiersHoldWhatTheEventsSay lets partitions write documents of several days, with late events, topics that are added and made anew, definitions that
@@ -154,15 +153,11 @@ func (s *flakyStore) DeleteIndex(ctx context.Context, name string) error {
 
 func newTiersWorld(t *testing.T, seed uint64) *tiersWorld {
 	t.Helper()
-	store, err := embedded.OpenStore("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(store)
 	w := &tiersWorld{
 		t: t, rnd: rand.New(rand.NewPCG(seed, 7)), time: time.Date(2026, 1, 30, 6, 0, 0, 0, time.UTC).UnixMilli(), truth: map[tiersPlace]tiersCell{},
 	}
-	if w.store, err = elastic.New(elastic.Config{Addresses: []string{server.URL}}); err != nil {
+	var err error
+	if w.store, err = elastic.New(elastic.Config{Addresses: []string{servers.EmbeddedStore(t, "")}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range tiersConfigs() {
@@ -183,10 +178,6 @@ func newTiersWorld(t *testing.T, seed uint64) *tiersWorld {
 		stop()
 		<-stopped
 		w.store.Close()
-		server.Close()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	for i := range 2 {
 		flaky := &flakyStore{Client: w.store, rnd: rand.New(rand.NewPCG(seed, 100+uint64(i)))}

@@ -14,15 +14,16 @@ import (
 
 const daySeconds = 24 * 60 * 60
 
-// tierSums sums what a tier holds by window, host and path, from a time on.
-func (b *bench) tierSums(tier rollup.Tier, from int64) map[string]int64 {
+// tierSums sums what a tier holds of a grouping by window, host and path, from a time on.
+func (b *bench) tierSums(tier rollup.Tier, grouping string, from int64) map[string]int64 {
 	b.t.Helper()
 	sums := map[string]int64{}
 	pattern := rollup.IndexPattern(b.prefix, "writes", tier)
 	if err := b.elastic.Refresh(b.t.Context(), pattern); err != nil {
 		b.t.Fatal(err)
 	}
-	response, err := b.elastic.Search(b.t.Context(), elastic.SearchRequest{Indices: []string{pattern}, Body: json.RawMessage(`{"size":10000,"query":{"term":{"grouping":"host,path"}}}`)})
+	body := fmt.Sprintf(`{"size":10000,"query":{"term":{"grouping":%q}}}`, grouping)
+	response, err := b.elastic.Search(b.t.Context(), elastic.SearchRequest{Indices: []string{pattern}, Body: json.RawMessage(body)})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func (b *bench) awaitTiers(run *running) {
 				wrong = fmt.Sprintf("tier %s is at %+v, and %d is sealed", p.Tier, p, sealed)
 				return false
 			}
-			if got, want := b.tierSums(p.Tier, p.From), b.tierTruth(p.Tier, p.From, p.Through); !maps.Equal(got, want) {
+			if got, want := b.tierSums(p.Tier, "host,path", p.From), b.tierTruth(p.Tier, p.From, p.Through); !maps.Equal(got, want) {
 				wrong = fmt.Sprintf("tier %s holds %d events, and %d were produced", p.Tier, total(got), total(want))
 				return false
 			}
@@ -135,7 +136,7 @@ func TestReplayMakesCoarserTiersAnew(t *testing.T) {
 		b.awaitTiers(run)
 		b.damage()
 		b.must("downsample", "--config", configuration, "--from", "2025-12-31T00:00:00Z", "--to", "2026-01-01T01:00:00Z")
-		if maps.Equal(b.tierSums(rollup.Tier(time.Hour), 0), b.tierTruth(rollup.Tier(time.Hour), 0, testOrigin+7_200_000)) {
+		if maps.Equal(b.tierSums(rollup.Tier(time.Hour), "host,path", 0), b.tierTruth(rollup.Tier(time.Hour), 0, testOrigin+7_200_000)) {
 			t.Error("the damage does not reach the coarser tiers: the test shows nothing")
 		}
 		b.must("replay", "--config", configuration, "--from", "2025-12-31T00:00:00Z")

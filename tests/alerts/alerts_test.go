@@ -221,7 +221,7 @@ func TestAlertsSeeWholeWindowsOnly(t *testing.T) {
 		store   func(*testing.T) string
 		unasked bool
 	}{
-		{"embedded", embeddedStore, false},
+		{"embedded", func(t *testing.T) string { return servers.EmbeddedStore(t, "") }, false},
 		{"elasticsearch", elasticsearch, false},
 		{"elasticsearch that refreshes only when it is asked to", elasticsearch, true},
 	} {

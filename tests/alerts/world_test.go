@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,23 +22,6 @@ const (
 	topic      = "logs"
 	partitions = 2
 )
-
-// embeddedStore starts an embedded store.
-func embeddedStore(t *testing.T) string {
-	t.Helper()
-	store, err := embedded.OpenStore("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(store)
-	t.Cleanup(func() {
-		server.Close()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server.URL
-}
 
 // world is an in-process Kafka, a store and a sidecar between them.
 type world struct {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"flag"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
-	"github.com/tidemark/tidemark/sidecar/embedded"
 	"github.com/tidemark/tidemark/tests/servers"
 )
 
@@ -30,25 +28,9 @@ type backend struct {
 }
 
 var backends = []backend{
-	{"embedded", func(t *testing.T) string { return startEmbedded(t, "") }},
-	{"embedded on disk", func(t *testing.T) string { return startEmbedded(t, t.TempDir()) }},
+	{"embedded", func(t *testing.T) string { return servers.EmbeddedStore(t, "") }},
+	{"embedded on disk", func(t *testing.T) string { return servers.EmbeddedStore(t, t.TempDir()) }},
 	{"elasticsearch", func(t *testing.T) string { return servers.ElasticsearchURL(t) }},
-}
-
-func startEmbedded(t *testing.T, dir string) string {
-	t.Helper()
-	store, err := embedded.OpenStore(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(store)
-	t.Cleanup(func() {
-		server.Close()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server.URL
 }
 
 // each runs a test against every backend.

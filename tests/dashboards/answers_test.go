@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +14,7 @@ import (
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/pkg/search"
 	"github.com/tidemark/tidemark/sidecar/config"
-	"github.com/tidemark/tidemark/sidecar/embedded"
+	"github.com/tidemark/tidemark/tests/servers"
 )
 
 const (
@@ -50,18 +49,7 @@ type stock struct {
 
 func openStock(t *testing.T) *stock {
 	t.Helper()
-	store, err := embedded.OpenStore("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(store)
-	t.Cleanup(func() {
-		server.Close()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	client, err := elastic.New(elastic.Config{Addresses: []string{server.URL}})
+	client, err := elastic.New(elastic.Config{Addresses: []string{servers.EmbeddedStore(t, "")}})
 	if err != nil {
 		t.Fatal(err)
 	}

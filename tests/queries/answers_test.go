@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,32 +16,15 @@ import (
 	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/pkg/search"
-	"github.com/tidemark/tidemark/sidecar/embedded"
 	"github.com/tidemark/tidemark/tests/servers"
 )
 
 func TestAnswersOverTheEmbeddedStoreAreThoseOfANaiveReading(t *testing.T) {
-	checkAnswers(t, openStore(t), 40)
+	checkAnswers(t, servers.EmbeddedStore(t, ""), 40)
 }
 
 func TestAnswersOverElasticsearchAreThoseOfANaiveReading(t *testing.T) {
 	checkAnswers(t, servers.ElasticsearchURL(t), 12)
-}
-
-func openStore(t *testing.T) string {
-	t.Helper()
-	store, err := embedded.OpenStore("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(store)
-	t.Cleanup(func() {
-		server.Close()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server.URL
 }
 
 // checkAnswers draws events, a definition and questions for each seed.
@@ -120,7 +102,24 @@ func checkValues(t *testing.T, client *elastic.Client, in query.Input, events []
 	}
 }
 
+// kept is a document and the tier that it belongs to.
+type kept struct {
+	tier rollup.Tier
+	*rollup.Document
+}
+
+// write writes documents of the finest tier.
 func write(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition, documents []*rollup.Document) {
+	t.Helper()
+	all := make([]kept, len(documents))
+	for i, doc := range documents {
+		all[i] = kept{d.Window, doc}
+	}
+	writeKept(t, client, prefix, d, all)
+}
+
+// writeKept writes documents, to be found at once, and removes their indices at the end of the test.
+func writeKept(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition, documents []kept) {
 	t.Helper()
 	template, err := rollup.Template(prefix, d, "")
 	if err != nil {
@@ -132,7 +131,7 @@ func write(t *testing.T, client *elastic.Client, prefix string, d *rollup.Defini
 	indices := map[string]bool{}
 	var body bytes.Buffer
 	for _, doc := range documents {
-		index := rollup.IndexName(prefix, d.Name, d.Window, doc.Start)
+		index := rollup.IndexName(prefix, d.Name, doc.tier, doc.Start)
 		indices[index] = true
 		fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q,"version":1,"version_type":"external_gte"}}`+"\n", index, doc.ID(d.Hash()))
 		body.Write(doc.AppendJSON(nil, d, d.Hash()))

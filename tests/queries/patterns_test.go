@@ -19,7 +19,7 @@ import (
 )
 
 func TestPatternsAndCatalogOverTheEmbeddedStore(t *testing.T) {
-	checkPatternsAndCatalog(t, openStore(t))
+	checkPatternsAndCatalog(t, servers.EmbeddedStore(t, ""))
 }
 
 func TestPatternsAndCatalogOverElasticsearch(t *testing.T) {

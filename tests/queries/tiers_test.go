@@ -1,7 +1,6 @@
 package queries
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -17,7 +16,7 @@ import (
 )
 
 func TestTiersOverTheEmbeddedStore(t *testing.T) {
-	checkTiers(t, openStore(t))
+	checkTiers(t, servers.EmbeddedStore(t, ""))
 }
 
 func TestTiersOverElasticsearch(t *testing.T) {
@@ -120,25 +119,12 @@ func text(v *float64) string {
 // writeTiers writes the finest documents, and what is made of those before made.
 func writeTiers(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition) {
 	t.Helper()
-	template, err := rollup.Template(prefix, d, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(prefix, d.Name), template); err != nil {
-		t.Fatal(err)
-	}
-	indices := map[string]bool{}
-	var body bytes.Buffer
-	put := func(tier rollup.Tier, doc *rollup.Document) {
-		index := rollup.IndexName(prefix, d.Name, tier, doc.Start)
-		indices[index] = true
-		fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q}}`+"\n%s\n", index, doc.ID(d.Hash()), doc.AppendJSON(nil, d, d.Hash()))
-	}
+	var documents []kept
 	coarser := map[string]*rollup.Document{}
 	for n := range 60 {
 		for _, g := range d.Groupings {
 			doc := tierDocument(n, g)
-			put(d.Window, doc)
+			documents = append(documents, kept{d.Window, doc})
 			if doc.Start >= made {
 				continue
 			}
@@ -156,23 +142,9 @@ func writeTiers(t *testing.T, client *elastic.Client, prefix string, d *rollup.D
 		}
 	}
 	for _, doc := range coarser {
-		put(d.Tiers[0], doc)
+		documents = append(documents, kept{d.Tiers[0], doc})
 	}
-	response, err := client.Bulk(t.Context(), body.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, item := range response.Items {
-		if item.Err != nil {
-			t.Fatalf("write %s: %v", item.ID, item.Err)
-		}
-	}
-	for index := range indices {
-		if err := client.Refresh(t.Context(), index); err != nil {
-			t.Fatal(err)
-		}
-		removeLater(t, client, index)
-	}
+	writeKept(t, client, prefix, d, documents)
 }
 
 func tierDocument(n int, g rollup.Grouping) *rollup.Document {

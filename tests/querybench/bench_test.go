@@ -2,28 +2,16 @@ package main
 
 import (
 	"bytes"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/tidemark/tidemark/sidecar/embedded"
+	"github.com/tidemark/tidemark/tests/servers"
 )
 
 func TestEveryPartMeasuresAndReports(t *testing.T) {
-	store, err := embedded.OpenStore("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(store)
-	t.Cleanup(func() {
-		server.Close()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	var out bytes.Buffer
-	args := strings.Fields("-events 2000 -behind 20000 -hosts 3 -paths 2 -span 1h -fine 10m -long 24h -repeats 2 -raw-repeats 2 -warm-repeats 2 -pace 1ms -viewers 3 -every 200ms -watch 400ms -url " + server.URL)
+	args := strings.Fields("-events 2000 -behind 20000 -hosts 3 -paths 2 -span 1h -fine 10m -long 24h -repeats 2 -raw-repeats 2 -warm-repeats 2 -pace 1ms -viewers 3 -every 200ms -watch 400ms -url " + servers.EmbeddedStore(t, ""))
 	if err := run(t.Context(), args, &out, t.Output()); err != nil {
 		t.Fatal(err)
 	}

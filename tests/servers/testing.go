@@ -1,8 +1,11 @@
 package servers
 
 import (
+	"net/http/httptest"
 	"os"
 	"testing"
+
+	"github.com/tidemark/tidemark/sidecar/embedded"
 )
 
 // The environment variables that tell tests where the shared servers are. `go tool mage test` sets them.
@@ -23,6 +26,24 @@ func KafkaAddr(t testing.TB) string {
 func ElasticsearchURL(t testing.TB) string {
 	t.Helper()
 	return shared(t, ElasticsearchEnv, "Elasticsearch")
+}
+
+// EmbeddedStore starts an embedded store for this test alone, which keeps its documents in a folder, or in memory where that is empty. It returns the address,
+// and ends the store with the test.
+func EmbeddedStore(t testing.TB, dir string) string {
+	t.Helper()
+	store, err := embedded.OpenStore(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(store)
+	t.Cleanup(func() {
+		server.Close()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.URL
 }
 
 // NewKafka starts a real Kafka for this test alone, to be stopped, killed or paused, and ends it with the test. It skips the
