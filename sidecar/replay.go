@@ -214,7 +214,7 @@ func (m *maintenance) rebuildAll(ctx context.Context, writer *write.Writer, work
 	ending := context.WithoutCancel(ctx) // also where it was given up in the middle
 	// What is read once it is told may be kept for long.
 	told := errors.Join(makeVisible(ending, m.store, writer), m.redo(ending, chosen, wide))
-	if err = cmp.Or(err, told); err != nil {
+	if err := cmp.Or(err, told); err != nil {
 		return err
 	}
 	tiered := map[string]bool{}
