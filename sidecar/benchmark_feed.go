@@ -74,7 +74,7 @@ func runFeed(ctx context.Context, in io.Reader, out io.Writer) (err error) {
 	if err := json.Unmarshal(lines.Bytes(), &order); err != nil {
 		return fmt.Errorf("read the order: %w", err)
 	}
-	f := &feeder{order: order, answers: json.NewEncoder(out)}
+	f := &feeder{order: order, answers: json.NewEncoder(out), volume: newVolumeHook()}
 	defer func() { err = errors.Join(err, f.close()) }()
 	if err := f.begin(ctx); err != nil {
 		return err
@@ -114,7 +114,7 @@ type feeder struct {
 	mu       sync.Mutex
 	produced int64
 	failure  error
-	volume   volumeHook
+	volume   *volumeHook
 }
 
 // begin starts the servers and makes the topic.
@@ -141,7 +141,7 @@ func (f *feeder) begin(ctx context.Context) error {
 	}
 	f.client, err = kgo.NewClient(append(opts,
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerBatchCompression(codecs[f.order.Compression]), kgo.RecordPartitioner(partitioner),
-		kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(100_000), kgo.MaxBufferedBytes(128<<20), kgo.WithHooks(&f.volume),
+		kgo.ProducerLinger(5*time.Millisecond), kgo.MaxBufferedRecords(100_000), kgo.MaxBufferedBytes(128<<20), kgo.WithHooks(f.volume),
 	)...)
 	if err != nil {
 		return fmt.Errorf("set up the Kafka client: %w", err)
@@ -269,6 +269,9 @@ func (f *feeder) tell(done bool) error {
 	if f.failure != nil {
 		return fmt.Errorf("produce to the topic %q: %w", f.order.Topic, f.failure)
 	}
+	if done {
+		f.volume.await(f.produced)
+	}
 	a := f.answer
 	a.Produced, a.Done = f.produced, done
 	a.Raw, a.Sent = f.volume.read()
@@ -279,6 +282,14 @@ func (f *feeder) tell(done bool) error {
 type volumeHook struct {
 	mu        sync.Mutex
 	raw, sent int64
+	records   int64
+	grown     sync.Cond
+}
+
+func newVolumeHook() *volumeHook {
+	v := &volumeHook{}
+	v.grown.L = &v.mu
+	return v
 }
 
 // OnProduceBatchWritten is called by the client.
@@ -287,6 +298,17 @@ func (v *volumeHook) OnProduceBatchWritten(_ kgo.BrokerMetadata, _ string, _ int
 	defer v.mu.Unlock()
 	v.raw += int64(m.UncompressedBytes)
 	v.sent += int64(m.CompressedBytes)
+	v.records += int64(m.NumRecords)
+	v.grown.Broadcast()
+}
+
+// await waits for the batches of so many records: the client tells of a batch by itself, soon after it has acknowledged the batch's records.
+func (v *volumeHook) await(records int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for v.records < records {
+		v.grown.Wait()
+	}
 }
 
 func (v *volumeHook) read() (raw, sent int64) {
