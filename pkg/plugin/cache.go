@@ -168,6 +168,7 @@ func (r *round) send(ctx context.Context, own []int) {
 			f := r.flights[k]
 			delete(r.flights, k)
 			if i < len(results) {
+				results[i].Response.Reading = &query.Reading{} // whoever is given the response reads it once
 				f.result, r.results[place] = results[i], results[i]
 				f.abandoned = results[i].Err != nil && ctx.Err() != nil
 				r.keep(k, &r.searches[place], &results[i], begun)

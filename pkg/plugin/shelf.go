@@ -36,7 +36,7 @@ func newShelf(most int64, m *metrics) *shelf {
 
 // put keeps an answer, unless it is so large that it would drive out most of the others.
 func (s *shelf) put(k cacheKey, a *kept) {
-	a.bytes = keptOverhead + int64(len(a.response.Aggregations))
+	a.bytes = keptOverhead + 2*int64(len(a.response.Aggregations)) // as they came, and what they say
 	for _, hit := range a.response.Hits {
 		a.bytes += int64(len(hit)) + 24 // of the slice's header
 	}

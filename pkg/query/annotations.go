@@ -194,20 +194,21 @@ type lateSpan struct {
 
 func (in *AnnotationsInput) corrections(responses []Response) ([]annotation, error) {
 	spans := map[int64]lateSpan{}
+	type found struct {
+		Time struct {
+			Buckets []struct {
+				Key int64 `json:"key"`
+				Own struct {
+					Total number `json:"total"`
+				} `json:"own"`
+				Merged number `json:"merged"`
+				Last   number `json:"last"`
+			} `json:"buckets"`
+		} `json:"time"`
+	}
 	for _, r := range responses {
-		var answer struct {
-			Time struct {
-				Buckets []struct {
-					Key int64 `json:"key"`
-					Own struct {
-						Total number `json:"total"`
-					} `json:"own"`
-					Merged number `json:"merged"`
-					Last   number `json:"last"`
-				} `json:"buckets"`
-			} `json:"time"`
-		}
-		if err := decode(r, &answer); err != nil {
+		answer, err := read[found](r)
+		if err != nil {
 			return nil, err
 		}
 		for _, b := range answer.Time.Buckets {

@@ -16,48 +16,66 @@ const (
 	catalogPages = 20
 )
 
+// The kinds of documents in the progress index, each with the fields that together name a document.
+var (
+	definitionsKept = kindKept{rollup.KindDefinition, []string{"rollup", "definition"}}
+	partitionsKept  = kindKept{rollup.KindPartition, []string{"rollup", "partition", "topic_id"}}
+	tiersKept       = kindKept{rollup.KindTiers, []string{"rollup"}}
+)
+
+type kindKept struct {
+	kind string
+	by   []string
+}
+
 // LoadCatalog reads the rollups and their progress from the progress index. A missing index is an empty catalog.
 func LoadCatalog(ctx context.Context, prefix string, search Search) (*rollup.Catalog, error) {
-	definitions, err := LoadDefinitions(ctx, prefix, search)
+	all, err := loadKinds(ctx, prefix, search, definitionsKept, partitionsKept, tiersKept)
 	if err != nil {
 		return nil, err
 	}
-	partitions, err := loadKind(ctx, prefix, rollup.KindPartition, []string{"rollup", "partition", "topic_id"}, search)
-	if err != nil {
-		return nil, err
-	}
-	tiers, err := loadKind(ctx, prefix, rollup.KindTiers, []string{"rollup"}, search)
-	if err != nil {
-		return nil, err
-	}
-	return rollup.ParseCatalog(slices.Concat(definitions, partitions, tiers))
+	return rollup.ParseCatalog(all)
 }
 
 // LoadDefinitions reads all definitions that the rollups ever had from the progress index, as they are kept there.
 func LoadDefinitions(ctx context.Context, prefix string, search Search) ([]json.RawMessage, error) {
-	return loadKind(ctx, prefix, rollup.KindDefinition, []string{"rollup", "definition"}, search)
+	return loadKinds(ctx, prefix, search, definitionsKept)
 }
 
-// loadKind reads all documents of one kind, sorted by the fields that together name a document.
-func loadKind(ctx context.Context, prefix, kind string, by []string, search Search) ([]json.RawMessage, error) {
-	var all []json.RawMessage
-	var after []string
+// loadKinds reads all documents of some kinds: a page of each at a time, which are asked for together.
+func loadKinds(ctx context.Context, prefix string, search Search, kinds ...kindKept) ([]json.RawMessage, error) {
+	found := make([][]json.RawMessage, len(kinds))
+	after := make([][]string, len(kinds))
+	open := make([]int, len(kinds))
+	for i := range open {
+		open[i] = i
+	}
 	for range catalogPages {
-		request, err := catalogRequest(prefix, kind, by, after)
+		requests := make([]Request, len(open))
+		for i, k := range open {
+			var err error
+			if requests[i], err = catalogRequest(prefix, kinds[k].kind, kinds[k].by, after[k]); err != nil {
+				return nil, err
+			}
+		}
+		responses, err := ask(ctx, search, requests)
 		if err != nil {
 			return nil, err
 		}
-		responses, err := ask(ctx, search, []Request{request})
-		if err != nil {
-			return nil, err
+		var more []int
+		for i, k := range open {
+			hits := responses[i].Hits
+			found[k] = append(found[k], hits...)
+			if len(hits) < catalogPage {
+				continue
+			}
+			if after[k], err = sortValues(hits[len(hits)-1], kinds[k].by); err != nil {
+				return nil, err
+			}
+			more = append(more, k)
 		}
-		hits := responses[0].Hits
-		all = append(all, hits...)
-		if len(hits) < catalogPage {
-			return all, nil
-		}
-		if after, err = sortValues(hits[len(hits)-1], by); err != nil {
-			return nil, err
+		if open = more; len(open) == 0 {
+			return slices.Concat(found...), nil
 		}
 	}
 	return nil, fmt.Errorf("the index %s holds more than %d documents of one kind", rollup.ProgressIndex(prefix), catalogPage*catalogPages)

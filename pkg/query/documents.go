@@ -83,12 +83,13 @@ func (r *run) countDocuments(ctx context.Context, sources []source) error {
 		return err
 	}
 	documents := int64(0)
+	type found struct {
+		Documents number `json:"documents"`
+		counted
+	}
 	for _, response := range responses {
-		var answer struct {
-			Documents number `json:"documents"`
-			counted
-		}
-		if err := decode(response, &answer); err != nil {
+		answer, err := read[found](response)
+		if err != nil {
 			return err
 		}
 		r.count(&answer.counted, false)

@@ -257,12 +257,15 @@ type counted struct {
 	Overflow   number `json:"overflow"`
 }
 
+// historyAnswer is what one search of a history finds.
+type historyAnswer struct {
+	level
+	counted
+}
+
 func (r *run) collect(response Response, s search, t *table) error {
-	var answer struct {
-		level
-		counted
-	}
-	if err := decode(response, &answer); err != nil {
+	answer, err := read[historyAnswer](response)
+	if err != nil {
 		return err
 	}
 	r.count(&answer.counted, s.other)

@@ -118,12 +118,15 @@ func (r *run) totals(ctx context.Context, aggregations object) (map[key]*metrics
 	}
 }
 
-type keyPage struct {
-	After   json.RawMessage `json:"after_key"`
-	Buckets []struct {
-		Key map[string]string `json:"key"`
-		computed
-	} `json:"buckets"`
+// keysAnswer is a page of keys.
+type keysAnswer struct {
+	Keys struct {
+		After   json.RawMessage `json:"after_key"`
+		Buckets []struct {
+			Key map[string]string `json:"key"`
+			computed
+		} `json:"buckets"`
+	} `json:"keys"`
 }
 
 func (r *run) keysRequest(p *pager) (Request, error) {
@@ -143,10 +146,8 @@ func (r *run) keysRequest(p *pager) (Request, error) {
 }
 
 func (r *run) collectKeys(p *pager, response Response, totals map[key]*metrics) error {
-	var answer struct {
-		Keys keyPage `json:"keys"`
-	}
-	if err := decode(response, &answer); err != nil {
+	answer, err := read[keysAnswer](response)
+	if err != nil {
 		return err
 	}
 	for i := range answer.Keys.Buckets {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	jsoniter "github.com/json-iterator/go"
 
@@ -35,6 +36,14 @@ type Response struct {
 	After json.RawMessage   `json:"after,omitempty"`
 	// Aggregations is the answer's object of that name; empty where no index was searched.
 	Aggregations json.RawMessage `json:"aggregations,omitempty"`
+	// Reading is for callers that give a response again to the same request: with it, the aggregations are read once. It can be nil.
+	Reading *Reading `json:"-"`
+}
+
+// Reading keeps what the aggregations of a response say. It takes up to about as much memory as their JSON.
+type Reading struct {
+	mu   sync.Mutex
+	what any
 }
 
 // Search carries out requests, at best in one go, and gives their responses in the same order. A request that fails makes it fail as a whole. It must be
@@ -56,15 +65,31 @@ func ask(ctx context.Context, search Search, requests []Request) ([]Response, er
 // answers reads JSON several times as fast as encoding/json does: an answer has a hundred thousand numbers and more.
 var answers = jsoniter.ConfigCompatibleWithStandardLibrary
 
-// decode reads the aggregations of a response into out, which stays as it is where no index was searched.
-func decode(r Response, out any) error {
-	if len(r.Aggregations) == 0 {
-		return nil
+// read gives what the aggregations of a response say; of a response without, where no index was searched, it is empty. Others may be reading it as well.
+func read[T any](r Response) (*T, error) {
+	if r.Reading == nil {
+		return decode[T](r.Aggregations)
 	}
-	if err := answers.Unmarshal(r.Aggregations, out); err != nil {
-		return fmt.Errorf("read the answer of Elasticsearch: %w", err)
+	r.Reading.mu.Lock()
+	defer r.Reading.mu.Unlock()
+	if what, is := r.Reading.what.(*T); is {
+		return what, nil
 	}
-	return nil
+	what, err := decode[T](r.Aggregations)
+	if err == nil {
+		r.Reading.what = what
+	}
+	return what, err
+}
+
+func decode[T any](text []byte) (*T, error) {
+	what := new(T)
+	if len(text) > 0 {
+		if err := answers.Unmarshal(text, what); err != nil {
+			return nil, fmt.Errorf("read the answer of Elasticsearch: %w", err)
+		}
+	}
+	return what, nil
 }
 
 type object map[string]any

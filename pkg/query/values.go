@@ -59,16 +59,17 @@ func Values(ctx context.Context, in ValuesInput, search Search) ([]Value, bool, 
 		return nil, false, err
 	}
 	counts := map[string]int64{}
+	type found struct {
+		Values struct {
+			Buckets []struct {
+				Key   string `json:"key"`
+				Total number `json:"total"`
+			} `json:"buckets"`
+		} `json:"values"`
+	}
 	for _, r := range responses {
-		var answer struct {
-			Values struct {
-				Buckets []struct {
-					Key   string `json:"key"`
-					Total number `json:"total"`
-				} `json:"buckets"`
-			} `json:"values"`
-		}
-		if err := decode(r, &answer); err != nil {
+		answer, err := read[found](r)
+		if err != nil {
 			return nil, false, err
 		}
 		for _, b := range answer.Values.Buckets {
