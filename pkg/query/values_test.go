@@ -70,9 +70,16 @@ func TestCatalogIsReadPageByPage(t *testing.T) {
 	}
 	s.add(index, fmt.Appendf(nil, `{"kind":"definition","rollup":"log_writes","definition":"x","since":5,"partitions":%s,"spec":%s}`, all, spec))
 	s.add(index, []byte(`{"kind":"cursor","rollup":"log_writes"}`))
-	catalog, err := LoadCatalog(t.Context(), "tidemark", s.search)
+	rounds := 0
+	catalog, err := LoadCatalog(t.Context(), "tidemark", func(ctx context.Context, requests []Request) ([]Response, error) {
+		rounds++
+		return s.search(ctx, requests)
+	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if rounds != 2 { // all kinds at once, and the second page of the partitions
+		t.Errorf("the catalog took %d rounds", rounds)
 	}
 	entry, found := catalog.Rollup("log_writes")
 	if !found || len(entry.Progress) != len(partitions) || entry.Spec.Window != testEntry().Spec.Window {
