@@ -58,7 +58,8 @@ const benchmarkHelp = `Makes events as Filebeat writes them, and measures what t
   whole       the events go through Kafka, a process of ` + "`tidemark run`" + ` and Elasticsearch. They are produced first; then the
               process starts and catches up. In the end the documents must hold every event once
   freshness   events are produced at a steady rate while ` + "`tidemark run`" + ` keeps up, and Elasticsearch is asked again and
-              again: how long after a window could close are its events found?
+              again: how long after a window could close are its events found? The live stream is read by the second
+              meanwhile: how long after its own time is an event told?
 
 CPU time is user and system time of the process that is measured, not of Kafka, Elasticsearch or the producer. So it can be
 compared between machines that are busy; events per second cannot.

@@ -26,6 +26,8 @@ type freshnessResult struct {
 	// Cores is how many cores the sidecar used on average.
 	Cores     float64 `json:"cores"`
 	PeakBytes int64   `json:"peak_memory_bytes"`
+	// Live is how soon the live stream has told them, which was read meanwhile.
+	Live *liveResult `json:"live"`
 }
 
 const (
@@ -53,12 +55,20 @@ func (b *benchmark) freshness(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	told, err := r.watchLive(ctx)
+	if err != nil {
+		return err
+	}
+	defer told.end()
 	b.notes.say("bench: producing %s events a second for %s", grouped(b.options.rate), b.options.duration)
 	if err := r.beginProducing(); err != nil {
 		return err
 	}
 	f, err := r.watch(ctx, count)
 	if err != nil {
+		return err
+	}
+	if f.Live, err = told.close(); err != nil {
 		return err
 	}
 	after, err := r.sample(ctx)

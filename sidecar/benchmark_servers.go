@@ -268,7 +268,7 @@ func (r *benchmarkRun) removeFromKafka(ctx context.Context) error {
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	topics, err := admin.DeleteTopics(ctx, r.name)
+	topics, err := admin.DeleteTopics(ctx, r.name, r.name+".live")
 	if err == nil {
 		err = topics.Error()
 	}

@@ -67,6 +67,9 @@ func TestBenchMeasuresTheFreshness(t *testing.T) {
 	if f.P50 < 0 || f.P50 > f.P90 || f.P90 > f.P99 || f.P99 > f.Max {
 		t.Errorf("percentiles %+v", f)
 	}
+	if l := f.Live; l == nil || l.Events < 4_000 || l.Events > f.Events || l.P50 <= 0 || l.P50 > l.P99 || l.P99 > l.Max {
+		t.Errorf("live %+v", l)
+	}
 }
 
 func TestBenchMeasuresEveryStage(t *testing.T) {
