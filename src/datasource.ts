@@ -13,12 +13,14 @@ import {
   type TimeRange,
   type VariableType,
 } from '@grafana/data';
-import { DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
+import { config, DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
 import { type Observable } from 'rxjs';
 import { toFilters } from './adHoc';
 import { annotationSupport } from './annotations';
 import { valueLabel } from './filter';
 import { interpolateFilters, interpolateQuery } from './interpolate';
+import { LiveChannels } from './live/channels';
+import { isStream, withLive } from './live/stream';
 import { DEFAULT_QUERY, displayText, isAnnotations, isComplete } from './query';
 import { getTagKeys, getTagValues } from './tags';
 import { Variables } from './template';
@@ -61,6 +63,7 @@ export interface ValuesRequest {
 
 export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, TidemarkOptions> {
   override annotations = annotationSupport;
+  private readonly channels = new LiveChannels(this.uid);
 
   constructor(
     settings: DataSourceInstanceSettings<TidemarkOptions>,
@@ -82,11 +85,20 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
     return displayText(query);
   }
 
-  /** Days begin in the time zone of the dashboard, but where the query names one. */
+  /**
+   * Days begin in the time zone of the dashboard, but where the query names one. Queries that read the live stream are
+   * answered again and again; on public dashboards, where nobody may subscribe, once.
+   */
   override query(request: DataQueryRequest<TidemarkQuery>): Observable<DataQueryResponse> {
     const timezone = zoneName(request.timezone);
-    const targets = request.targets.map((query) => ({ ...query, timezone: query.timezone ?? timezone }));
-    return super.query({ ...request, targets });
+    const targets = request.targets.map((query) => ({
+      ...query,
+      timezone: query.timezone ?? timezone,
+      ...(isStream(query) && { overlay: true }),
+    }));
+    const answers = super.query({ ...request, targets });
+    const isFollowed = targets.some(isStream) && !config.publicDashboardAccessToken;
+    return isFollowed ? withLive(answers, request, this.channels) : answers;
   }
 
   override applyTemplateVariables(

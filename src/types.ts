@@ -17,8 +17,8 @@ export interface Filter {
   values: string[];
 }
 
-/** `live` reads all there is; `sealed` reads up to the tidemark. */
-export type ReadMode = 'live' | 'sealed';
+/** `live` reads all there is; `sealed` reads up to the tidemark; `stream` is `live`, followed by what happens from then on. */
+export type ReadMode = 'live' | 'sealed' | 'stream';
 
 /** Marks on a panel's time axis: what changed a rollup's values, or will. */
 export type AnnotationKind = 'corrections' | 'redefinitions' | 'restarts' | 'unsealed';
@@ -51,6 +51,8 @@ export interface TidemarkQuery extends DataQuery {
   tier: string;
   /** When absent the backend reads `sealed` for alerting, else `live`. */
   read?: ReadMode;
+  /** Only in requests: for `stream`, that the front end subscribes and lays the live rows over the answer itself. */
+  overlay?: boolean;
   /** Shows the values of so much earlier: whole minutes, hours, days or weeks, such as `1d`. */
   shift?: string;
   /** Points that each value is smoothed over, 2 to 1000. */
@@ -90,12 +92,16 @@ export interface TidemarkOptions extends DataSourceJsonData {
   serverName?: string;
   /** Seconds. */
   timeout?: number;
+  /** Addresses of the sidecars, for the live stream. A provisioned text has commas between them. */
+  sidecarUrls?: string[] | string;
 }
 
 /** Written by the settings page, never sent back to it. */
 export interface TidemarkSecureOptions {
   apiKey?: string;
   basicAuthPassword?: string;
+  /** What the sidecars want to be shown before they tell live rows. */
+  sidecarToken?: string;
   tlsCACert?: string;
   tlsClientCert?: string;
   tlsClientKey?: string;
