@@ -17,7 +17,7 @@ export interface Filter {
   values: string[];
 }
 
-/** `live` reads all there is; `sealed` reads up to the tidemark; `stream` is `live`, followed by what happens from then on. */
+/** `live` reads all there is; `sealed` reads up to the tidemark; `stream` is `live` that goes on by itself. */
 export type ReadMode = 'live' | 'sealed' | 'stream';
 
 /** Marks on a panel's time axis: what changed a rollup's values, or will. */

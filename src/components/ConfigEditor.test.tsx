@@ -113,6 +113,55 @@ test.each<[string, Partial<Settings>, boolean]>([
   expect(screen.queryByText('The credentials are sent unencrypted') !== null).toBe(warned);
 });
 
+describe('sidecars', () => {
+  const addresses = () => screen.getByRole('textbox', { name: 'Sidecar addresses' });
+  const open = () => userEvent.click(screen.getByRole('button', { name: /Live stream/ }));
+
+  test.each([
+    ['one a line', 'http://a:8089{Enter}https://b:8089/path{Enter}'],
+    ['with commas between', 'http://a:8089, https://b:8089/path,'],
+  ])('are given %s', async (_, text) => {
+    const { changed } = setUp();
+    await open();
+    await userEvent.type(addresses(), text);
+    expect(changed()).toMatchObject({ jsonData: { sidecarUrls: ['http://a:8089', 'https://b:8089/path'] } });
+    await userEvent.tab();
+    expect(addresses()).toHaveValue('http://a:8089\nhttps://b:8089/path');
+    await userEvent.clear(addresses());
+    expect(changed()?.jsonData.sidecarUrls).toBeUndefined();
+  });
+
+  test.each([
+    ['a list', ['http://a:8089', 'http://b:8089']],
+    ['a text', 'http://a:8089, http://b:8089'],
+  ])('are shown as they were provisioned, as %s', (_, sidecarUrls) => {
+    setUp({ jsonData: { sidecarUrls } });
+    expect(addresses()).toHaveValue('http://a:8089\nhttp://b:8089');
+    expect(addresses()).toHaveAttribute('aria-invalid', 'false');
+  });
+
+  test.each(['a:8089', 'ftp://a', 'http://user@a:8089', 'http://'])('%s is marked as wrong', (url) => {
+    setUp({ jsonData: { sidecarUrls: ['http://b:8089', url] } });
+    expect(addresses()).toHaveAttribute('aria-invalid', 'true');
+    expect(screen.getByRole('alert')).toHaveTextContent(`${url} is no address`);
+  });
+
+  test('have a token, which is not shown once it is stored, and can be replaced', async () => {
+    const { changed } = setUp({
+      jsonData: { sidecarUrls: ['http://a:8089'] },
+      secureJsonFields: { sidecarToken: true },
+    });
+    expect(screen.getByLabelText(/Sidecar token/)).toBeDisabled();
+    expect(screen.getByText('The credentials are sent unencrypted')).toBeInTheDocument();
+    await userEvent.click(screen.getByRole('button', { name: 'Reset' }));
+    await userEvent.type(screen.getByLabelText(/Sidecar token/), 'secret');
+    expect(changed()).toMatchObject({
+      secureJsonFields: { sidecarToken: false },
+      secureJsonData: { sidecarToken: 'secret' },
+    });
+  });
+});
+
 test('takes the time that a request may take', async () => {
   const { changed } = setUp();
   await userEvent.click(screen.getByRole('button', { name: /Additional settings/ }));

@@ -7,8 +7,11 @@ import {
   convertLegacyAuthProps,
   DataSourceDescription,
 } from '@grafana/plugin-ui';
-import { Alert, Divider, InlineField, Input, SecretInput, Stack } from '@grafana/ui';
+import { Alert, Divider, InlineField, Input, Stack } from '@grafana/ui';
+import { isPlain, sidecarUrls } from '../sidecars';
 import { type AuthMethod, type TidemarkOptions, type TidemarkSecureOptions } from '../types';
+import { SecretSetting } from './SecretSetting';
+import { SidecarSettings } from './SidecarSettings';
 
 type Props = DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions>;
 type Settings = Props['options'];
@@ -56,11 +59,31 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
             id: API_KEY,
             label: 'API key',
             description: 'An API key of Elasticsearch, sent as Authorization: ApiKey',
-            component: <ApiKey options={options} onOptionsChange={onOptionsChange} />,
+            component: (
+              <SecretSetting
+                name="apiKey"
+                label="API key"
+                placeholder="Encoded API key"
+                tooltip="The encoded form of the key, as Elasticsearch gives it when the key is made. It needs to read the indices under the index prefix."
+                options={options}
+                onOptionsChange={onOptionsChange}
+                required
+                grow
+              />
+            ),
           },
         ]}
       />
       <Warnings options={options} />
+      <Divider spacing={0} />
+      <ConfigSection
+        title="Live stream"
+        description="The sidecars that tell panels which read the live stream what they count. Without any, these panels ask the cluster every few seconds."
+        isCollapsible
+        isInitiallyOpen={sidecarUrls(jsonData).length > 0}
+      >
+        <SidecarSettings options={options} onOptionsChange={onOptionsChange} />
+      </ConfigSection>
       <Divider spacing={0} />
       <ConfigSection
         title="Additional settings"
@@ -126,40 +149,11 @@ function Timeout({ options, onOptionsChange }: Props) {
   );
 }
 
-function ApiKey({ options, onOptionsChange }: Props) {
-  const setKey = (apiKey: string, configured: boolean) =>
-    onOptionsChange({
-      ...options,
-      secureJsonData: { ...options.secureJsonData, apiKey },
-      secureJsonFields: { ...options.secureJsonFields, apiKey: configured },
-    });
-  return (
-    <InlineField
-      label="API key"
-      labelWidth={24}
-      htmlFor="api-key"
-      tooltip="The encoded form of the key, as Elasticsearch gives it when the key is made. It needs to read the indices under the index prefix."
-      required
-      grow
-      interactive
-      disabled={options.readOnly}
-    >
-      <SecretInput
-        id="api-key"
-        placeholder="Encoded API key"
-        isConfigured={Boolean(options.secureJsonFields.apiKey)}
-        onReset={() => setKey('', false)}
-        onChange={({ currentTarget }) => setKey(currentTarget.value, false)}
-        required
-      />
-    </InlineField>
-  );
-}
-
 function Warnings({ options }: { options: Settings }) {
   const { url, jsonData } = options;
-  const hasSecrets = selectedMethod(options) !== FormMethod.NoAuth;
-  const isPlain = /^http:\/\/(?!localhost\b|127\.|\[::1\])/.test(url);
+  const isSent =
+    (selectedMethod(options) !== FormMethod.NoAuth && isPlain(url)) ||
+    (options.secureJsonFields.sidecarToken && sidecarUrls(jsonData).some(isPlain));
   return (
     <>
       {jsonData.tlsSkipVerify && (
@@ -168,7 +162,7 @@ function Warnings({ options }: { options: Settings }) {
           certificate of the authority that signed the server&apos;s certificate instead.
         </Alert>
       )}
-      {hasSecrets && isPlain && (
+      {isSent && (
         <Alert severity="warning" title="The credentials are sent unencrypted" bottomSpacing={0}>
           Use an https:// address, so that nobody on the way can read them.
         </Alert>

@@ -31,5 +31,5 @@ export function QueryEditor({ datasource, query: stored, app, range, onChange, o
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [isNew, first]);
 
-  return <QueryForm datasource={datasource} query={query} range={range} state={state} onChange={change} />;
+  return <QueryForm datasource={datasource} query={query} app={app} range={range} state={state} onChange={change} />;
 }

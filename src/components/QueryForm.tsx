@@ -1,4 +1,4 @@
-import { type TimeRange } from '@grafana/data';
+import { CoreApp, type TimeRange } from '@grafana/data';
 import { Stack } from '@grafana/ui';
 import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
@@ -19,13 +19,14 @@ import { TimeClauses } from './TimeClauses';
 interface Props {
   datasource: TidemarkDataSource;
   query: TidemarkQuery;
+  app?: CoreApp;
   range?: TimeRange;
   state: RollupsState;
   onChange: (query: TidemarkQuery) => void;
 }
 
 /** The query as a sentence: show what, of which rollup, by what, where, and how much of it. */
-export function QueryForm({ datasource, query, range, state, onChange }: Props) {
+export function QueryForm({ datasource, query, app, range, state, onChange }: Props) {
   const id = useId();
   const variables = variableOptions(datasource);
   const rollupName = datasource.interpolate(query.rollup);
@@ -83,7 +84,7 @@ export function QueryForm({ datasource, query, range, state, onChange }: Props) 
         <SeriesClauses {...context} onChange={update} />
       </Stack>
       <Stack wrap="wrap" gap={1}>
-        <TimeClauses {...context} onChange={update} />
+        <TimeClauses {...context} isAlert={app === CoreApp.UnifiedAlerting} onChange={update} />
       </Stack>
     </Stack>
   );

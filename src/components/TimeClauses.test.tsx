@@ -1,3 +1,4 @@
+import { CoreApp } from '@grafana/data';
 import { screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { choices, choose, open } from '../test/choose';
@@ -76,5 +77,26 @@ describe('the tier', () => {
       '1hNothing yet',
       'What a tier does not have yet is read from finer ones',
     ]);
+  });
+});
+
+describe('what is read', () => {
+  const modes = () =>
+    screen.getAllByRole('radio').map((radio) => (radio as HTMLInputElement).labels?.[0]?.textContent?.trim());
+
+  test('can be the live stream', async () => {
+    const { changed } = await showEditor();
+    await userEvent.click(screen.getByRole('radio', { name: 'Live stream' }));
+    expect(changed()).toMatchObject({ read: 'stream' });
+  });
+
+  test('is no stream in an alert rule', async () => {
+    await showEditor({ read: 'sealed' }, {}, CoreApp.UnifiedAlerting);
+    expect(modes()).toEqual(['Live', 'Sealed']);
+  });
+
+  test('shows a stream that an alert rule was made of', async () => {
+    await showEditor({ read: 'stream' }, {}, CoreApp.UnifiedAlerting);
+    expect(screen.getByRole('radio', { name: 'Live stream' })).toBeChecked();
   });
 });

@@ -11,6 +11,8 @@ interface Props {
   /** The rollup that is asked, where it is known. */
   rollup?: Rollup;
   variables: Array<ComboboxOption<string>>;
+  /** Whether the query is one of an alert rule, which nothing can be streamed to. */
+  isAlert: boolean;
   onChange: (change: Partial<TidemarkQuery>) => void;
 }
 
@@ -23,11 +25,17 @@ const SHIFTS: Array<ComboboxOption<string>> = [
 const READ_MODES: Array<{ value: ReadMode; label: string; description: string }> = [
   { value: 'live', label: 'Live', description: 'All there is, windows that still change included' },
   { value: 'sealed', label: 'Sealed', description: 'Up to the tidemark: only windows that do not change any more' },
+  {
+    value: 'stream',
+    label: 'Live stream',
+    description: 'Live, and goes on by itself: the panel moves with what the sidecars count, without a refresh',
+  },
 ];
 
 /** Which time is read, how finely and how far, and how it is drawn. */
-export function TimeClauses({ query, rollup, variables, onChange }: Props) {
+export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Props) {
   const id = useId();
+  const modes = READ_MODES.filter(({ value }) => value !== 'stream' || !isAlert || query.read === value);
   return (
     <>
       <Choice
@@ -67,12 +75,12 @@ export function TimeClauses({ query, rollup, variables, onChange }: Props) {
         word="read"
         name="mode"
         labelId={`${id}read-label`}
-        tooltip="Live shows all there is. Sealed stops at the tidemark, where every window is final: right for alerts."
+        tooltip="Live shows all there is. Sealed stops at the tidemark, where every window is final: right for alerts. Live stream adds the last seconds as they happen."
       >
         <RadioButtonGroup
           id={`${id}read`}
           aria-label="Read mode"
-          options={READ_MODES}
+          options={modes}
           value={query.read ?? 'live'}
           onChange={(read) => onChange({ read })}
         />

@@ -167,8 +167,8 @@ function mergedMeta(meta: QueryResultMeta = {}, { notices, info, failure }: Live
 }
 
 /** The address of the stream is of no use to those who read the frame. */
-function withoutChannel({ channel: _, ...info }: FrameInfo): Record<string, unknown> {
-  return info;
+function withoutChannel(info: FrameInfo): Record<string, unknown> {
+  return { ...info, channel: undefined };
 }
 
 function timeOf({ fields }: DataFrame): Field | undefined {

@@ -1,4 +1,11 @@
-import { dataFrameFromJSON, type DataFrameJSON, type Field, type FieldConfig, FieldType, type Labels } from '@grafana/data';
+import {
+  dataFrameFromJSON,
+  type DataFrameJSON,
+  type Field,
+  type FieldConfig,
+  FieldType,
+  type Labels,
+} from '@grafana/data';
 
 /** The most points that a series has, that all series of an answer have, and the most series: the backend's limits. */
 const MAX_ROWS = 11_000;

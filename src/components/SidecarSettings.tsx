@@ -1,0 +1,59 @@
+import { type DataSourcePluginOptionsEditorProps } from '@grafana/data';
+import { InlineField, TextArea } from '@grafana/ui';
+import { useState } from 'react';
+import { isAddress, parseUrls, sidecarUrls } from '../sidecars';
+import { type TidemarkOptions, type TidemarkSecureOptions } from '../types';
+import { SecretSetting } from './SecretSetting';
+
+type Props = DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions>;
+
+/** Where the live stream comes from. */
+export function SidecarSettings({ options, onOptionsChange }: Props) {
+  const { jsonData, readOnly } = options;
+  const [draft, setDraft] = useState<string>();
+  const urls = sidecarUrls(jsonData);
+  const wrong = urls.find((url) => !isAddress(url));
+
+  const change = (text: string) => {
+    setDraft(text);
+    const parsed = parseUrls(text);
+    onOptionsChange({
+      ...options,
+      jsonData: { ...jsonData, sidecarUrls: parsed.length > 0 ? parsed : undefined },
+    });
+  };
+
+  return (
+    <>
+      <InlineField
+        label="Sidecar addresses"
+        labelWidth={24}
+        htmlFor="sidecar-addresses"
+        tooltip="The addresses under http.listen in the sidecars' configurations, as Grafana's server reaches them: one a line, or with commas between. Each sidecar knows what all of them count, so two are enough."
+        invalid={wrong !== undefined}
+        error={`${wrong} is no address: it begins with http:// or https://, and has no user name in it`}
+        disabled={readOnly}
+      >
+        <TextArea
+          id="sidecar-addresses"
+          cols={40}
+          rows={3}
+          placeholder={'http://tidemark-1:8089\nhttp://tidemark-2:8089'}
+          aria-invalid={wrong !== undefined}
+          value={draft ?? urls.join('\n')}
+          onChange={({ currentTarget }) => change(currentTarget.value)}
+          onBlur={() => setDraft(undefined)}
+        />
+      </InlineField>
+      <SecretSetting
+        name="sidecarToken"
+        label="Sidecar token"
+        placeholder="Token"
+        tooltip="What is in the file that live.token_file of the sidecars' configurations names. Empty where they have none."
+        options={options}
+        onOptionsChange={onOptionsChange}
+        width={40}
+      />
+    </>
+  );
+}
