@@ -164,7 +164,8 @@ describe('a point that both have', () => {
   const values = (...args: Parameters<typeof value>) => value(...args).map(([, shown]) => shown);
 
   test.each<[string, Partial<LiveState>, number, number[]]>([
-    ['is live while the stream tells every change', {}, NOW + 1, [11, 12, 13]],
+    ['is live while the stream tells every change', { info: { from: at(0) } }, NOW + 1, [11, 12, 13]],
+    ['is of a later answer where nobody knows what the stream tells', {}, NOW + 1, [1, 2, 13]],
     ['is of a later answer where the stream is lost and the point sealed', { current: false }, NOW + 1, [1, 2, 13]],
     ['is live where the answer is from before', { current: false }, NOW, [11, 12, 13]],
     ['is of a later answer where the stream tells no more of it', { info: { from: at(10) } }, NOW + 1, [1, 12, 13]],
@@ -180,7 +181,7 @@ describe('a point that both have', () => {
 });
 
 test('notices of the stream follow those of the answer, each once, and the reason of a failure', () => {
-  const frames = history([0], [{ values: [1] }], { channel: { path: 'v1/1/a' }, tier: '10s' });
+  const frames = history([0], [{ values: [1] }], { channel: 'ds/tm/v1/1/a', data: {}, tier: '10s' });
   frames[0]!.meta!.notices = [{ severity: 'info', text: 'of the history' }];
   const info = { from: at(0), through: at(10), source: 'sidecar' };
   const notices = ['of the stream', 'of the history'].map((text) => ({ severity: 'info' as const, text }));

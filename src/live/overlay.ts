@@ -15,7 +15,9 @@ interface FrameInfo {
   bucketMs?: number;
   /** RFC 3339. */
   tidemark?: string | null;
-  channel?: unknown;
+  /** Where the stream is, and what is sent with a subscription. */
+  channel?: string;
+  data?: unknown;
 }
 
 /** The points of a series: the times, and where each is in the history and among the rows. */
@@ -47,12 +49,12 @@ export function overlay({ frames, asked }: History, live: LiveState, span: Span)
 }
 
 /**
- * Tells where the history is newer than a row. Rows win while the stream tells every change. What it tells no more of,
- * because it is too old or the connection is lost, is better known from a later answer, once it is sealed.
+ * Tells where the history is newer than a row. Rows win where the stream tells every change. Where it does not, because it
+ * does not reach back so far or the connection is lost, a later answer knows better what is sealed.
  */
 function newerHistory({ current, info }: LiveState, { tidemark }: FrameInfo, asked: number, length: number) {
   const sealed = milliseconds(tidemark) ?? -Infinity;
-  const told = current ? (milliseconds(info?.from) ?? -Infinity) : Infinity;
+  const told = (current ? milliseconds(info?.from) : undefined) ?? Infinity;
   return ({ time, received }: Row) => time < told && received < asked && time + length <= sealed;
 }
 
@@ -168,7 +170,7 @@ function mergedMeta(meta: QueryResultMeta = {}, { notices, info, failure }: Live
 
 /** The address of the stream is of no use to those who read the frame. */
 function withoutChannel(info: FrameInfo): Record<string, unknown> {
-  return { ...info, channel: undefined };
+  return { ...info, channel: undefined, data: undefined };
 }
 
 function timeOf({ fields }: DataFrame): Field | undefined {

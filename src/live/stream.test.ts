@@ -30,7 +30,9 @@ test('shows the answer at once, and then what the channel tells', () => {
 test('subscribes once, with what the backend wants to know, in the words of every version of Grafana', () => {
   run();
   run();
-  expect(live().addresses).toEqual([{ scope: 'ds', namespace: 'tm', stream: 'tm', ...channel }]);
+  expect(live().addresses).toEqual([
+    { scope: 'ds', namespace: 'tm', stream: 'tm', path: 'v1/1/abc', data: channel.data },
+  ]);
 });
 
 test('what comes with the subscription is shown too', () => {
@@ -67,7 +69,7 @@ test('is shown four times a second at most, the newest last', () => {
 
 describe('the time range', () => {
   const times = [-60, -50, -40, -30, -20, -10];
-  const data = () => history(times, [{ values: [1, 2, 3, 4, 5, 6] }], { channel });
+  const data = () => history(times, [{ values: [1, 2, 3, 4, 5, 6] }], channel);
 
   test('moves on with time where it is relative', () => {
     const { frames } = run(data(), { range: lastMinutes(1) });
@@ -142,7 +144,7 @@ describe('queries beside', () => {
   const other = history([-20], [{ values: [5] }]).map((frame) => ({ ...frame, refId: 'B' }));
 
   test('are answered with the others, once, in their order', () => {
-    const first = history([-10], [{ values: [null] }], { channel });
+    const first = history([-10], [{ values: [null] }], channel);
     const { frames } = run([...first, ...other], { targets: [stream, plain] });
     live().tell(message([-10], [{ values: [2] }, { name: 'new', values: [1] }]));
     after(250);
@@ -152,10 +154,10 @@ describe('queries beside', () => {
   });
 
   test.each<[string, TidemarkQuery, object]>([
-    ['a query that reads live', query, { channel }],
+    ['a query that reads live', query, channel],
     ['a stream without a channel', stream, {}],
-    ['a hidden stream', { ...stream, hide: true }, { channel }],
-    ['annotations', { ...stream, queryType: 'annotations' }, { channel }],
+    ['a hidden stream', { ...stream, hide: true }, channel],
+    ['annotations', { ...stream, queryType: 'annotations' }, channel],
   ])('%s has the answer alone', (_, target, custom) => {
     const data = history([-10], [{ values: [1] }], custom);
     const { shown, subscription } = run(data, { targets: [target] });
@@ -172,6 +174,14 @@ describe('queries beside', () => {
     expect(shown).toHaveLength(2);
     expect(shown[1]).toMatchObject({ error, errors: [error] });
   });
+});
+
+test('panels of mixed data sources, which wait for the end of every answer, have it with the reason', () => {
+  const { shown, frames, subscription } = run(undefined, { requestId: 'mixed-0-SQR100' });
+  expect(shown).toMatchObject([{ state: LoadingState.Done }]);
+  expect(subscription.closed).toBe(true);
+  expect(texts(frames()[0])).toEqual([expect.stringMatching(/does not go on by itself: .* Mixed/)]);
+  expect(live().addresses).toEqual([]);
 });
 
 test('public dashboards have the answer alone', () => {

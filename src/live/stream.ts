@@ -1,4 +1,10 @@
-import { type DataFrame, type DataQueryRequest, type DataQueryResponse, LoadingState } from '@grafana/data';
+import {
+  type DataFrame,
+  type DataQueryRequest,
+  type DataQueryResponse,
+  LoadingState,
+  parseLiveChannelAddress,
+} from '@grafana/data';
 import { config } from '@grafana/runtime';
 import { combineLatest, defer, map, type Observable, of, switchMap, throttleTime } from 'rxjs';
 import { isAnnotations } from '../query';
@@ -14,12 +20,8 @@ const PICTURE_MS = 250;
 /** One key, so that each picture replaces the one before. */
 const KEY = 'live';
 
-const SWITCHED_OFF: LiveState = {
-  rows: [],
-  notices: [],
-  current: false,
-  failure: "Grafana Live is switched off (max_connections in the section [live] of Grafana's configuration)",
-};
+/** How Grafana begins the ids of requests of panels whose data source is *Mixed*. It shows their answers when all have ended. */
+const MIXED = 'mixed-';
 
 /** The frames of one query of a request, and the channel to follow. */
 interface Part {
@@ -35,10 +37,13 @@ export function isStream(query: Partial<TidemarkQuery>): boolean {
 /** Follows the channels that the answers of a request name, and lays what they tell over the answers. */
 export function withLive(
   answers: Observable<DataQueryResponse>,
-  { targets, range, timezone }: DataQueryRequest<TidemarkQuery>,
+  request: DataQueryRequest<TidemarkQuery>,
   channels: LiveChannels
 ): Observable<DataQueryResponse> {
+  const { targets, range, timezone } = request;
   const streams = new Set(targets.filter((query) => isStream(query) && !query.hide).map(({ refId }) => refId));
+  const obstacle = obstacleOf(request);
+  const stateOf = (channel: Channel) => (obstacle ? of(still(obstacle)) : channels.get(channel));
   return defer(() => {
     const asked = Date.now();
     return answers.pipe(
@@ -47,24 +52,33 @@ export function withLive(
         if (!parts.some(({ channel }) => channel)) {
           return of(answer);
         }
-        const isOn = config.liveEnabled;
-        const states = parts.map(({ channel }) =>
-          channel ? (isOn ? channels.get(channel) : of(SWITCHED_OFF)) : of(undefined)
-        );
-        return combineLatest(states).pipe(
+        return combineLatest(parts.map(({ channel }) => (channel ? stateOf(channel) : of(undefined)))).pipe(
           throttleTime(PICTURE_MS, undefined, { leading: true, trailing: true }),
-          map((live) => {
+          map((states) => {
             const span = presentSpan(range, timezone);
             const data = parts.flatMap(({ frames }, i) => {
-              const state = live[i];
+              const state = states[i];
               return state ? overlay({ frames, asked }, state, span) : frames;
             });
-            return { ...answer, data, key: KEY, state: isOn ? LoadingState.Streaming : answer.state };
+            return { ...answer, data, key: KEY, state: obstacle ? answer.state : LoadingState.Streaming };
           })
         );
       })
     );
   });
+}
+
+/** Why a request can be answered only once. */
+function obstacleOf({ requestId }: DataQueryRequest): string | undefined {
+  if (!config.liveEnabled) {
+    return "Grafana Live is switched off, by max_connections in the section [live] of Grafana's configuration";
+  }
+  return requestId?.startsWith(MIXED) ? 'panels of the data source Mixed cannot' : undefined;
+}
+
+function still(obstacle: string): LiveState {
+  const text = `the panel does not go on by itself: ${obstacle}`;
+  return { rows: [], notices: [{ severity: 'warning', text }], current: false };
 }
 
 /** Splits an answer by query. The first frame of one that streams names the channel. */
@@ -80,6 +94,7 @@ function partsOf(frames: DataFrame[], streams: Set<string>): Part[] {
 }
 
 function channelOf(frame: DataFrame | undefined): Channel | undefined {
-  const { channel } = (frame?.meta?.custom ?? {}) as { channel?: Partial<Channel> };
-  return typeof channel?.path === 'string' ? { path: channel.path, data: channel.data } : undefined;
+  const { channel, data } = (frame?.meta?.custom ?? {}) as { channel?: string; data?: unknown };
+  const path = parseLiveChannelAddress(channel)?.path;
+  return path ? { path, data } : undefined;
 }

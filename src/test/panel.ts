@@ -6,7 +6,8 @@ import { type TidemarkQuery } from '../types';
 import { fakeDataSource, query } from './fixtures';
 import { FakeLive, history, lastMinutes, NOW } from './live';
 
-export const channel = { path: 'v1/1/abc', data: { interval: 10_000 } };
+/** What the first frame of an answer says of its stream. */
+export const channel = { channel: 'ds/tm/v1/1/abc', data: { interval: 10_000 } };
 export const stream = { ...query, read: 'stream' as const };
 
 /** Has each test of a file begin with a data source and a Grafana Live of its own, and end without subscriptions. */
@@ -33,7 +34,7 @@ export function setUpPanels() {
 
   /** Runs a request as Grafana does, to which the backend gives an answer, and keeps all that is shown. */
   function run(
-    data: DataFrame[] = history([-20, -10], [{ values: [1, null] }], { channel }),
+    data: DataFrame[] = history([-20, -10], [{ values: [1, null] }], channel),
     { targets = [stream], ...more }: Partial<DataQueryRequest<TidemarkQuery>> = {},
     answer: Partial<DataQueryResponse> = {}
   ) {
