@@ -189,3 +189,51 @@ test('notices of the stream follow those of the answer, each once, and the reaso
   expect(texts(frame)).toEqual(['of the history', 'of the stream', expect.stringMatching(/newest values .*: gone$/)]);
   expect(frame?.meta?.custom).toEqual({ bucketMs: 10_000, read: 'stream', tier: '10s', live: info });
 });
+
+describe('whatever is told in whatever order', () => {
+  const hosts = ['a', 'b', 'c', 'd'];
+
+  /** Numbers from 0 up to a limit, the same ones for a seed. */
+  function random(seed: number) {
+    let state = seed + 1;
+    return (limit: number) => {
+      state = (state * 48_271) % 2_147_483_647;
+      return state % limit;
+    };
+  }
+
+  function check(seed: number) {
+    const next = random(seed);
+    const list = <T>(length: number, of: (i: number) => T) => Array.from({ length }, (_, i) => of(i));
+    const values = (length: number) => list(length, () => (next(4) === 0 ? null : next(100)));
+    const some = () => hosts.filter(() => next(3) > 0);
+    const old = some();
+    const times = old.length > 0 ? list(next(12), (i) => i * 10 - 20) : [];
+    const series = old.map((host) => ({ labels: { host }, values: values(times.length) }));
+
+    const model = new Map<number, Map<string, number | null>>();
+    const messages = list(next(8), () => {
+      const told = [...new Set(list(next(5) + 1, () => next(12) * 10 - 20))];
+      const all = some().map((host) => ({ labels: { host }, values: values(told.length) }));
+      told.forEach((time, i) => model.set(time, new Map(all.map((one) => [one.labels.host, one.values[i]!]))));
+      return message(told, all);
+    });
+
+    const frames = laidOver(history(times, series), state(messages)).filter(({ fields }) => fields.length > 0);
+    const within = [...new Set([...times, ...model.keys()])].filter((time) => time > -10 && time < 60);
+    const value = (host: string, time: number) =>
+      model.get(time)?.get(host) ?? series[old.indexOf(host)]?.values[times.indexOf(time)] ?? null;
+    const added = hosts.filter((host) => !old.includes(host) && within.some((time) => value(host, time) !== null));
+    const shown = frames.map((frame) => frame.fields[1]?.labels?.host ?? '');
+    expect(shown.slice(0, old.length)).toEqual(old);
+    expect(shown.slice(old.length).sort()).toEqual(added);
+    within.sort((a, b) => a - b);
+    frames.forEach((frame, i) => expect(points(frame)).toEqual(within.map((time) => [time, value(shown[i]!, time)])));
+  }
+
+  test('each point is there once, as it was told last', () => {
+    for (let seed = 0; seed < 500; seed++) {
+      check(seed);
+    }
+  });
+});
