@@ -69,10 +69,13 @@ export interface LiveState {
   failure?: string;
 }
 
-/** Subscribes to a channel of the data source, again and again where it is closed. Never ends, and never fails. */
-export function openChannel(uid: string, channel: Channel): Observable<LiveState> {
+/**
+ * Subscribes to a channel of the data source, again and again where it is closed. Never ends, and never fails. The reader
+ * keeps what the channel tells, also of an earlier time when it was open.
+ */
+export function openChannel(uid: string, channel: Channel, reader: Reader): Observable<LiveState> {
   return defer(() => {
-    const reader = new Reader();
+    reader.begin();
     const events = defer(() => getGrafanaLiveSrv().getStream<DataFrameJSON>(addressOf(uid, channel))).pipe(
       catchError((error: unknown) => of(failed(error))),
       takeWhile((event) => !isOver(event), true)
@@ -86,7 +89,7 @@ export function openChannel(uid: string, channel: Channel): Observable<LiveState
 }
 
 /** Reads the events of a channel. */
-class Reader {
+export class Reader {
   private readonly rows = new Rows();
   private notices: QueryResultMetaNotice[] = [];
   private info?: LiveInfo;
@@ -98,6 +101,12 @@ class Reader {
   state(): LiveState {
     const { notices, info, failure } = this;
     return { rows: this.rows.all, notices, info, failure, current: this.connected && this.told };
+  }
+
+  begin(): void {
+    this.connect(false);
+    this.failure = undefined;
+    this.attempts = 0;
   }
 
   take(event: LiveChannelEvent<DataFrameJSON>): LiveState {

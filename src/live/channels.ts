@@ -1,27 +1,39 @@
-import { finalize, type Observable, ReplaySubject, share, timer } from 'rxjs';
-import { type Channel, type LiveState, openChannel } from './channel';
+import { defer, finalize, type Observable, ReplaySubject, share, timer } from 'rxjs';
+import { type Channel, type LiveState, openChannel, Reader } from './channel';
 
-/** How long a channel stays open after its last reader, ms: a refresh leaves it and comes back. */
+/** How long a channel stays open after its last viewer, ms: a refresh leaves it and comes back. */
 const LINGER_MS = 15_000;
+/** How long what a closed channel has told is kept, ms: a slow answer comes back later. */
+const KEEP_MS = 60_000;
 
-/** The open channels of a data source, each subscribed to once, with the rows that they have told. */
+/** The channels of a data source, each subscribed to once, with what they have told. */
 export class LiveChannels {
-  private readonly open = new Map<string, Observable<LiveState>>();
+  private readonly known = new Map<string, Observable<LiveState>>();
 
   constructor(private readonly uid: string) {}
 
   /** What the channel has told so far, at once, and from then on with every message. */
   get(channel: Channel): Observable<LiveState> {
     const { path } = channel;
-    const known = this.open.get(path);
-    if (known) {
-      return known;
+    let states = this.known.get(path);
+    if (!states) {
+      states = this.shared(channel);
+      this.known.set(path, states);
     }
-    const states = openChannel(this.uid, channel).pipe(
-      finalize(() => this.open.delete(path)),
+    return states;
+  }
+
+  private shared(channel: Channel): Observable<LiveState> {
+    const reader = new Reader();
+    let forgetting: ReturnType<typeof setTimeout> | undefined;
+    return defer(() => {
+      clearTimeout(forgetting);
+      return openChannel(this.uid, channel, reader);
+    }).pipe(
+      finalize(() => {
+        forgetting = setTimeout(() => this.known.delete(channel.path), KEEP_MS);
+      }),
       share({ connector: () => new ReplaySubject<LiveState>(1), resetOnRefCountZero: () => timer(LINGER_MS) })
     );
-    this.open.set(path, states);
-    return states;
   }
 }

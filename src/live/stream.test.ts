@@ -109,15 +109,26 @@ describe('a refresh', () => {
     expect(live().addresses).toHaveLength(1);
   });
 
-  test('that comes late begins anew', () => {
+  test('that comes late finds what was told, and subscribes again', () => {
     const first = run();
     live().tell(message([-10], [{ values: [2] }]));
     first.stop();
     after(16_000);
     expect(live().subscribers).toBe(0);
     const { frames } = run();
-    expect(points(frames()[0])).toContainEqual([-10, null]);
+    expect(points(frames()[0])).toContainEqual([-10, 2]);
     expect(live().addresses).toHaveLength(2);
+    live().connect(message([-20], [{ values: [9] }]));
+    after(250);
+    expect(points(frames()[0])).toContainEqual([-20, 9]);
+  });
+
+  test('that comes much later begins anew', () => {
+    const first = run();
+    live().tell(message([-10], [{ values: [2] }]));
+    first.stop();
+    after(80_000);
+    expect(points(run().frames()[0])).toContainEqual([-10, null]);
   });
 });
 
