@@ -35,6 +35,11 @@ test('a connection that does not come up leaves the answer, and says so', () => 
 test.each<[string, () => void, RegExp]>([
   ['is refused', () => live().status(Disconnected), /Grafana has closed the channel$/],
   ['is invalid', () => live().status(Invalid, { error: 'invalid channel address' }), /invalid channel address$/],
+  [
+    'ends with an old message',
+    () => live().status(Disconnected, { message: message([-10], []) }),
+    /closed the channel$/,
+  ],
   ['ends', () => live().complete(), /Grafana has closed the channel$/],
   ['has an error', () => live().status(Connecting, { error: { code: 100, message: 'internal' } }), /internal$/],
   ['tells what cannot be read', () => live().tell({ data: { values: [[1]] } }), /a message cannot be read: /],

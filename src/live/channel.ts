@@ -1,13 +1,11 @@
 import {
   type DataFrameJSON,
-  isLiveChannelMessageEvent,
   isLiveChannelStatusEvent,
   type LiveChannelAddress,
   LiveChannelConnectionState,
   type LiveChannelEvent,
   LiveChannelEventType,
   LiveChannelScope,
-  type QueryResultMetaNotice,
 } from '@grafana/data';
 import { getGrafanaLiveSrv } from '@grafana/runtime';
 import {
@@ -27,14 +25,10 @@ import {
   takeWhile,
   timer,
 } from 'rxjs';
-import { errorMessage } from '../errors';
-import { type Row, Rows } from './rows';
+import { type LiveState, type Reader } from './reader';
 
 /** How long a connection may take until it is said that there is none, ms. */
 const PATIENCE_MS = 5_000;
-/** The first and the longest wait before a channel that was closed is opened again, ms. */
-const RETRY_MS = 1_000;
-const MAX_RETRY_MS = 30_000;
 
 /** States in which Grafana does not connect a channel again by itself. */
 const OVER: LiveChannelConnectionState[] = [
@@ -48,25 +42,6 @@ export interface Channel {
   path: string;
   /** Sent with the subscription; the backend makes the stream from it. */
   data?: unknown;
-}
-
-/** What a message tells besides rows: the times between which the stream knows of every event, and where it is from. */
-export interface LiveInfo {
-  /** RFC 3339, or ms. */
-  from?: string | number;
-  through?: string | number;
-  source?: string;
-}
-
-/** What a channel has told so far. */
-export interface LiveState {
-  rows: readonly Row[];
-  notices: QueryResultMetaNotice[];
-  info?: LiveInfo;
-  /** Whether changes are told at present. */
-  current: boolean;
-  /** Why there are no live values at present. */
-  failure?: string;
 }
 
 /**
@@ -86,84 +61,6 @@ export function openChannel(uid: string, channel: Channel, reader: Reader): Obse
     ).pipe(repeat({ delay: () => timer(reader.wait()) }), startWith(reader.state()));
     return states.pipe(connect((shared) => merge(shared, silences(shared, reader))));
   });
-}
-
-/** Reads the events of a channel. */
-export class Reader {
-  private readonly rows = new Rows();
-  private notices: QueryResultMetaNotice[] = [];
-  private info?: LiveInfo;
-  private connected = false;
-  private told = false;
-  private failure?: string;
-  private attempts = 0;
-
-  state(): LiveState {
-    const { notices, info, failure } = this;
-    return { rows: this.rows.all, notices, info, failure, current: this.connected && this.told };
-  }
-
-  begin(): void {
-    this.connect(false);
-    this.failure = undefined;
-    this.attempts = 0;
-  }
-
-  take(event: LiveChannelEvent<DataFrameJSON>): LiveState {
-    if (isLiveChannelMessageEvent(event)) {
-      this.connect(true);
-      this.read(event.message);
-    } else if (isLiveChannelStatusEvent(event)) {
-      this.connect(event.state === LiveChannelConnectionState.Connected);
-      this.failure = event.error ? reason(event.error) : this.connected ? undefined : this.failure;
-      if (event.message) {
-        this.read(event.message as DataFrameJSON);
-      }
-    }
-    return this.state();
-  }
-
-  end(): LiveState {
-    this.connect(false);
-    this.failure ??= 'Grafana has closed the channel';
-    return this.state();
-  }
-
-  silence(): LiveState {
-    this.failure ??= 'the browser has no connection to Grafana Live';
-    return this.state();
-  }
-
-  isConnected(): boolean {
-    return this.connected;
-  }
-
-  /** How long to wait before the next attempt, ms: ever longer, and not at the same time as other panels. */
-  wait(): number {
-    const longest = Math.min(RETRY_MS * 2 ** this.attempts++, MAX_RETRY_MS);
-    return longest * (0.5 + Math.random() / 2);
-  }
-
-  private connect(connected: boolean): void {
-    this.connected = connected;
-    this.told &&= connected;
-  }
-
-  private read(message: DataFrameJSON): void {
-    try {
-      this.rows.push(message, Date.now());
-      const { meta } = message.schema ?? {};
-      if (message.schema) {
-        this.notices = meta?.notices ?? [];
-        this.info = (meta?.custom as { live?: LiveInfo } | undefined)?.live;
-      }
-      this.told = this.connected;
-      this.failure = undefined;
-      this.attempts = 0;
-    } catch (error) {
-      this.failure = `a message cannot be read: ${errorMessage(error)}`;
-    }
-  }
 }
 
 /** The states of a channel that is not connected for long. */
@@ -188,9 +85,4 @@ function isOver(event: LiveChannelEvent): boolean {
 function failed(error: unknown): LiveChannelEvent<DataFrameJSON> {
   const state = LiveChannelConnectionState.Invalid;
   return { type: LiveChannelEventType.Status, id: '', timestamp: Date.now(), state, error };
-}
-
-function reason(error: unknown): string {
-  const { message } = Object(error) as { message?: unknown };
-  return typeof message === 'string' ? message : errorMessage(error);
 }

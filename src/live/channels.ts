@@ -1,5 +1,6 @@
 import { defer, finalize, type Observable, ReplaySubject, share, timer } from 'rxjs';
-import { type Channel, type LiveState, openChannel, Reader } from './channel';
+import { type Channel, openChannel } from './channel';
+import { type LiveState, Reader } from './reader';
 
 /** How long a channel stays open after its last viewer, ms: a refresh leaves it and comes back. */
 const LINGER_MS = 15_000;

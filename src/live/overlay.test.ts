@@ -1,7 +1,7 @@
 import { type DataFrame, type DataFrameJSON } from '@grafana/data';
 import { at, history, message, NOW, points, texts } from '../test/live';
-import { type LiveState } from './channel';
 import { overlay } from './overlay';
+import { type LiveState } from './reader';
 import { Rows } from './rows';
 
 const span = { from: at(0), to: at(60) };

@@ -1,5 +1,5 @@
 import { type DataFrame, dateTime, type Field, FieldType, type QueryResultMeta } from '@grafana/data';
-import { type LiveState } from './channel';
+import { type LiveState } from './reader';
 import { firstFrom, type Row, type Series, seriesKey } from './rows';
 import { type Span } from './span';
 

@@ -9,9 +9,10 @@ import { config } from '@grafana/runtime';
 import { combineLatest, defer, map, type Observable, of, switchMap, throttleTime } from 'rxjs';
 import { isAnnotations } from '../query';
 import { type TidemarkQuery } from '../types';
-import { type Channel, type LiveState } from './channel';
+import { type Channel } from './channel';
 import { type LiveChannels } from './channels';
 import { overlay } from './overlay';
+import { type LiveState } from './reader';
 import { presentSpan } from './span';
 
 /** The least time between two pictures of a panel, ms. */

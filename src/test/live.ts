@@ -14,7 +14,7 @@ import {
 } from '@grafana/data';
 import { type GrafanaLiveSrv, setGrafanaLiveSrv } from '@grafana/runtime';
 import { Observable, Subject } from 'rxjs';
-import { type LiveInfo } from '../live/channel';
+import { type LiveInfo } from '../live/reader';
 
 /** The time that tests begin at, ms. */
 export const NOW = Date.parse('2026-01-01T12:00:00Z');
