@@ -16,7 +16,7 @@ const (
 type curve struct {
 	plan     *plan
 	zeroFrom int64
-	sealed   []bool // of each bucket, whether no documents means no events
+	sealed   []bool // of each bucket, whether no documents, or no rows, mean no events
 	values   []float64
 	some     []bool // of each bucket, whether there is a value
 	// work are the columns that the moving average adds up.
@@ -28,7 +28,11 @@ func (p *plan) newCurve(zeroFrom int64) *curve {
 	n := len(p.buckets)
 	c := &curve{plan: p, zeroFrom: zeroFrom, sealed: make([]bool, n), values: make([]float64, n), some: make([]bool, n)}
 	for i, b := range p.buckets {
-		c.sealed[i] = p.sealed && b.to <= p.tidemark && b.from >= zeroFrom && !p.inGap(b)
+		if p.told != nil {
+			c.sealed[i] = b.from >= p.told.From && b.to <= p.told.To
+		} else {
+			c.sealed[i] = p.sealed && b.to <= p.tidemark && b.from >= zeroFrom && !p.inGap(b)
+		}
 	}
 	if p.MovingAverage > 0 {
 		for i := range c.work {

@@ -21,7 +21,32 @@ type FrameInfo struct {
 	Segments []Segment `json:"segments,omitempty"`
 	// RelativeError is how far values can be off: 0.01 is 1 %. It is left out for exact ones.
 	RelativeError float64 `json:"relativeError,omitempty"`
+	// Live is how far a stream has come; only frames of a stream have it.
+	Live *LiveInfo `json:"live,omitempty"`
+	// Channel is where Grafana has the stream that goes on from the answer, and Data what is to be sent with a subscription of it. Only the first frame of an
+	// answer has them.
+	Channel string  `json:"channel,omitempty"`
+	Data    *Stream `json:"data,omitempty"`
 }
+
+// LiveInfo is how far a stream has come; the times are RFC 3339 in UTC, and empty where nothing is known.
+type LiveInfo struct {
+	// From is since when all events are known, Through up to when.
+	From    string `json:"from,omitempty"`
+	Through string `json:"through,omitempty"`
+	// Source is SourceSidecar or SourcePolling.
+	Source Source `json:"source"`
+}
+
+// Source is where the values of a stream come from.
+type Source string
+
+const (
+	// SourceSidecar is the live stream of a sidecar.
+	SourceSidecar Source = "sidecar"
+	// SourcePolling is Elasticsearch, which is asked again and again.
+	SourcePolling Source = "polling"
+)
 
 // Segment is a span of time that was read from one tier; the times are RFC 3339 in UTC.
 type Segment struct {

@@ -32,6 +32,11 @@ func (p *plan) divideFor(interval, points int64) error {
 // divide chooses how long the buckets are and lays them over the range.
 func (p *plan) divide(interval, points int64) error {
 	p.chooseLength(interval, points)
+	if p.length > 0 {
+		if err := p.checkLength(); err != nil {
+			return err
+		}
+	}
 	if p.shift.ms%p.least != 0 {
 		return Invalid("shift %s is no multiple of %s, the length of the windows that have to be read", p.Shift, show(p.least))
 	}
@@ -55,6 +60,17 @@ func (p *plan) divide(interval, points int64) error {
 	return nil
 }
 
+// checkLength checks a length that was not chosen.
+func (p *plan) checkLength() error {
+	if p.told == nil && p.length%p.least != 0 {
+		return Invalid("points cannot be %s apart, which is no multiple of %s, the length of the windows that have to be read", show(p.length), show(p.least))
+	}
+	if (p.to-p.from)/p.length >= p.limits.Buckets {
+		return Invalid("the time range has more than %d points that are %s apart", p.limits.Buckets, show(p.length))
+	}
+	return nil
+}
+
 // chooseLength takes the smallest length that fits the panel and that the tiers which hold the range divide. A length that is up to a quarter longer is
 // preferred where a coarser tier divides it, since that has many fewer documents.
 func (p *plan) chooseLength(interval, points int64) {
@@ -74,6 +90,10 @@ func (p *plan) chooseLength(interval, points int64) {
 				p.note(data.NoticeSeverityInfo, fmt.Sprintf("points are %s apart, since finer windows are kept from %s on only", show(length), instant(kept)))
 			}
 		}
+	}
+	if p.length > 0 {
+		p.steps = steps{length: p.length, zone: p.zone}
+		return
 	}
 	length := fit(p.least)
 	if window := p.entry.Spec.Window.Milliseconds(); p.least == unit && unit > window && fit(unit) > fit(window) {

@@ -62,7 +62,7 @@ func (r *run) notifyUnsealed() {
 	p := r.plan
 	from, to := p.dataStart(), min(p.dataEnd(), p.zone.shifted(p.to, p.shift))
 	switch {
-	case p.Read == ReadSealed: // nothing after the tidemark is shown
+	case p.Read == ReadSealed, p.told != nil: // nothing after the tidemark is shown, or nothing of it was read
 	case !p.sealed:
 		r.notify(data.NoticeSeverityInfo, "nothing of the rollup is sealed yet: values may still grow")
 	case p.tidemark < to:

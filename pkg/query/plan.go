@@ -22,6 +22,10 @@ type Input struct {
 	Interval int64
 	// MaxDataPoints is how many points a series should have at most; 0 for no wish.
 	MaxDataPoints int64
+	// Length is the distance between points where it is known already, in milliseconds; 0 has it chosen. It is a multiple of the windows' length.
+	Length int64
+	// Keys are the values of the query's dimensions of each series where these are known already; nil has them chosen.
+	Keys [][]string
 	// Rollup is what the progress index says about the query's rollup.
 	Rollup *rollup.CatalogEntry
 	// Prefix is the index prefix.
@@ -44,6 +48,10 @@ type plan struct {
 	lookback duration
 	zone     zone
 	forced   rollup.Tier // the tier that the query names; 0 for none
+	length   int64       // Input.Length
+	keys     []key       // Input.Keys
+	// told is the span of time that a live stream told everything of; nil where documents are read.
+	told *rollup.Span
 	// definitions are those whose documents are read, grouping the newest one's.
 	definitions []contributor
 	lacking     []lack
@@ -68,15 +76,18 @@ type plan struct {
 	notes         []data.Notice
 }
 
-func newPlan(in Input) (*plan, error) {
-	p := &plan{Query: in.Query, entry: in.Rollup, prefix: in.Prefix, limits: in.Limits.completed(), from: in.From, to: in.To}
+func newPlan(in Input) (*plan, error) { return planFor(in, nil) }
+
+// planFor plans for documents; or for what a live stream told, whose buckets need no windows.
+func planFor(in Input, told *rollup.Span) (*plan, error) {
+	p := &plan{Query: in.Query, entry: in.Rollup, prefix: in.Prefix, limits: in.Limits.completed(), from: in.From, to: in.To, length: in.Length, told: told}
 	if err := p.normalize(); err != nil {
 		return nil, err
 	}
 	if in.From < 0 || in.To > maxTime || in.From >= in.To {
 		return nil, Invalid("the time range %d to %d (ms) is not one: it begins at 1970 or later and before it ends", in.From, in.To)
 	}
-	for _, step := range []func() error{p.readTimes, p.checkAgainstRollup, p.conditions} {
+	for _, step := range []func() error{p.readTimes, p.checkAgainstRollup, p.conditions, func() error { return p.takeKeys(in.Keys) }} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -86,7 +97,7 @@ func newPlan(in Input) (*plan, error) {
 		return nil, err
 	}
 	p.cutUnsealed()
-	if p.drawn() == 0 {
+	if p.drawn() == 0 || told != nil {
 		return p, nil
 	}
 	if err := p.locate(); err != nil {

@@ -31,6 +31,8 @@ const (
 	ReadLive Read = "live"
 	// ReadSealed answers with the buckets that end at or before the tidemark, which change only by counted, late corrections.
 	ReadSealed Read = "sealed"
+	// ReadStream answers as ReadLive does, and a stream goes on from there: see RunStream.
+	ReadStream Read = "stream"
 )
 
 // TierAuto lets the planner choose the tier.
@@ -60,7 +62,7 @@ type Query struct {
 	Other bool `json:"other,omitempty"`
 	// Tier is TierAuto, or one of the rollup's tiers, such as "10s".
 	Tier string `json:"tier,omitempty"`
-	// Read is ReadLive, ReadSealed, or empty: live.
+	// Read is ReadLive, ReadSealed, ReadStream, or empty: live.
 	Read Read `json:"read,omitempty"`
 	// Shift shows the values of so much earlier: whole minutes, hours, days or weeks, such as "90m" or "1w". Days are those of Timezone.
 	Shift string `json:"shift,omitempty"`
@@ -118,9 +120,9 @@ func (q *Query) normalize() error {
 	switch q.Read {
 	case "":
 		q.Read = ReadLive
-	case ReadLive, ReadSealed:
+	case ReadLive, ReadSealed, ReadStream:
 	default:
-		return Invalid("unknown read %s: live and sealed are allowed", quote(string(q.Read)))
+		return Invalid("unknown read %s: live, sealed and stream are allowed", quote(string(q.Read)))
 	}
 	if q.Tier == "" {
 		q.Tier = TierAuto

@@ -11,24 +11,30 @@ import (
 // without fields. What the answer lacks is told in notices of the first frame. What is wrong with the query is an *InvalidError; errors of search come back
 // as they are, or wrapped.
 func Run(ctx context.Context, in Input, search Search) (data.Frames, error) {
+	frames, _, err := RunStream(ctx, in, search)
+	return frames, err
+}
+
+// RunStream is Run, and tells what a stream goes on with.
+func RunStream(ctx context.Context, in Input, search Search) (data.Frames, *Stream, error) {
 	if in.Rollup == nil {
-		return nil, Invalid("there is no rollup %s", quote(in.Query.Rollup))
+		return nil, nil, Invalid("there is no rollup %s", quote(in.Query.Rollup))
 	}
 	p, err := newPlan(in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := &run{plan: p, search: search, notices: p.notes}
 	if p.drawn() == 0 {
 		r.notify(data.NoticeSeverityInfo, "%s", p.whyNothing())
-		return r.frames(nil), nil
+		return r.frames(nil), r.stream(nil), nil
 	}
 	all, err := r.series(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.notifyAbout(all)
-	return r.frames(all), nil
+	return r.frames(all), r.stream(all), nil
 }
 
 // run is one query on its way through its searches.
@@ -71,6 +77,9 @@ func (r *run) table(ctx context.Context) (*table, error) {
 	if len(p.GroupBy) == 0 {
 		return r.history(ctx, nil)
 	}
+	if p.keys != nil {
+		return r.history(ctx, p.keys)
+	}
 	totals, err := r.totals(ctx, p.statistic.aggregations())
 	if err != nil {
 		return nil, err
@@ -94,6 +103,9 @@ func anyFound(cells []metrics) bool {
 // chosen takes as many keys as the query wants and an answer can hold, and tells what is left.
 func (r *run) chosen(totals map[key]*metrics) []key {
 	p := r.plan
+	if p.keys != nil {
+		return p.keys
+	}
 	keep := int(max(min(int64(p.limits.Series), p.limits.Points/int64(p.drawn())), 1))
 	if p.Other {
 		keep = min(keep, p.mostNamed())

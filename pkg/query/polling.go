@@ -1,0 +1,70 @@
+package query
+
+import (
+	"context"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+// maxPolledBuckets bounds the points that are asked for at once.
+const maxPolledBuckets = 120
+
+// Poll asks Elasticsearch for the buckets of a stream that have a part in from to to, the newest 120 of them at most, as one wide frame without those that keep
+// does not want; there is none where nothing is left. With each bucket, keep is told whether it has a value.
+func (s *Streaming) Poll(ctx context.Context, entry *rollup.CatalogEntry, from, to int64, search Search, keep func(start, end int64, some bool) bool) (*data.Frame, error) {
+	p := s.plan
+	length := p.steps.length
+	to = min(to, maxTime)
+	from = max(from, to-maxPolledBuckets*length, 0)
+	if from >= to {
+		return nil, nil
+	}
+	in := Input{Query: p.Query, From: from, To: to, Length: length, Rollup: entry, Prefix: p.prefix, Limits: p.limits}
+	for _, k := range p.keys {
+		in.Keys = append(in.Keys, k[:len(p.GroupBy)])
+	}
+	frames, err := Run(ctx, in, search)
+	if err != nil {
+		return nil, err
+	}
+	return s.polled(frames, keep), nil
+}
+
+// polled puts series that have the same times into one frame.
+func (s *Streaming) polled(frames data.Frames, keep func(start, end int64, some bool) bool) *data.Frame {
+	if len(frames[0].Fields) == 0 {
+		return nil
+	}
+	times := frames[0].Fields[0]
+	var rows []int
+	var at []time.Time
+	for i := range times.Len() {
+		start, _ := times.At(i).(time.Time)
+		some := false
+		for _, f := range frames {
+			some = some || !f.Fields[1].NilAt(i)
+		}
+		if keep(start.UnixMilli(), start.UnixMilli()+s.plan.steps.length, some) {
+			rows, at = append(rows, i), append(at, start)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	fields := []*data.Field{data.NewField("time", nil, at)}
+	for _, f := range frames {
+		from := f.Fields[1]
+		field := data.NewFieldFromFieldType(data.FieldTypeNullableFloat64, len(rows))
+		field.Name, field.Labels, field.Config = from.Name, from.Labels, from.Config
+		for i, row := range rows {
+			field.Set(i, from.At(row))
+		}
+		fields = append(fields, field)
+	}
+	frame := s.wide(fields)
+	frame.Meta.Notices = frames[0].Meta.Notices
+	return frame
+}
