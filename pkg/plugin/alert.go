@@ -22,7 +22,11 @@ func parse(raw []byte, alert bool) (query.Query, error) {
 	if !alert {
 		return query.Parse(raw, query.ReadLive)
 	}
-	return query.Parse(withDefault(raw, "lookback", alertLookback), query.ReadSealed)
+	q, err := query.Parse(withDefault(raw, "lookback", alertLookback), query.ReadSealed)
+	if q.Read == query.ReadStream { // which is for those who watch
+		q.Read = query.ReadSealed
+	}
+	return q, err
 }
 
 // withDefault adds a field to an object that lacks it, or has null there. What is no object stays as it is: its reader says what is wrong.

@@ -28,6 +28,7 @@ type Datasource struct {
 	// cache is what queries and resource calls search by.
 	cache   *cache
 	catalog *catalogCache
+	streams *streams
 	now     func() time.Time
 	dispose func()
 }
@@ -66,9 +67,16 @@ func newDatasource(ctx context.Context, s backend.DataSourceInstanceSettings, m 
 	d.catalog = newCatalogCache(now, func(ctx context.Context) (*rollup.Catalog, error) {
 		return query.LoadCatalog(ctx, d.settings.prefix, each.All)
 	})
+	sidecars, closeSidecars, err := d.settings.connectSidecars(ctx, s)
+	if d.problem = err; err != nil {
+		return d
+	}
+	d.streams = newStreams(sidecars, m)
 	d.dispose = func() {
+		d.streams.close()
 		d.cache.clear()
 		closeIdle()
+		closeSidecars()
 	}
 	return d
 }

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
@@ -20,6 +22,8 @@ const (
 	silentAfter = time.Minute
 	// healthRollups is how many rollups the message names.
 	healthRollups = 10
+	// sidecarWithin is how long a sidecar may take to answer.
+	sidecarWithin = 5 * time.Second
 )
 
 // healthDetails is the machine-readable part of a health check.
@@ -27,6 +31,14 @@ type healthDetails struct {
 	Version     string         `json:"version,omitempty"`
 	IndexPrefix string         `json:"indexPrefix,omitempty"`
 	Rollups     []rollupHealth `json:"rollups,omitempty"`
+	// Sidecars are those whose live streams are read.
+	Sidecars []sidecarHealth `json:"sidecars,omitempty"`
+}
+
+type sidecarHealth struct {
+	URL string `json:"url"`
+	// Problem is why it has no live stream for the data source; empty where it has.
+	Problem string `json:"problem,omitempty"`
 }
 
 type rollupHealth struct {
@@ -69,7 +81,50 @@ func (d *Datasource) examine(ctx context.Context, details *healthDetails) (strin
 	if len(catalog.Rollups) == 0 {
 		return "", errors.New(d.noRollups())
 	}
-	return d.message(catalog.Catalog, details), nil
+	details.Sidecars = d.sidecarsHealth(ctx, catalog.Rollups[0].Rollup)
+	return d.message(catalog.Catalog, details) + sidecarsMessage(details.Sidecars), nil
+}
+
+// sidecarsHealth asks each sidecar for a live stream.
+func (d *Datasource) sidecarsHealth(ctx context.Context, rollup string) []sidecarHealth {
+	all := make([]sidecarHealth, len(d.settings.sidecars))
+	var group sync.WaitGroup
+	for i, address := range d.settings.sidecars {
+		all[i].URL = address
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, sidecarWithin)
+			defer cancel()
+			stream, err := d.streams.sidecars.open(ctx, address, query.LiveRequest{Rollup: rollup, Interval: time.Minute.Milliseconds()}, true)
+			if err != nil {
+				all[i].Problem = err.Error()
+				return
+			}
+			stream.close()
+		})
+	}
+	group.Wait()
+	return all
+}
+
+// sidecarsMessage names those that do not answer. The rollups can be read without them.
+func sidecarsMessage(all []sidecarHealth) string {
+	if len(all) == 0 {
+		return ""
+	}
+	answering := 0
+	var problems []string
+	for _, s := range all {
+		if s.Problem == "" {
+			answering++
+		} else {
+			problems = append(problems, s.Problem)
+		}
+	}
+	text := fmt.Sprintf("; live streams: %d of %d sidecars answer", answering, len(all))
+	if len(problems) > 0 {
+		text += " [" + strings.Join(problems, "; ") + "]"
+	}
+	return text
 }
 
 func forbidden(err error) bool {

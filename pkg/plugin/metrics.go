@@ -2,6 +2,8 @@ package plugin
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tidemark/tidemark/pkg/query"
 )
 
 // Where an answer came from that was not asked for: the values of the label from.
@@ -20,12 +22,28 @@ type metrics struct {
 	misses    prometheus.Counter
 	evictions prometheus.Counter
 	bytes     prometheus.Gauge
+	// What streams do.
+	streams     prometheus.Gauge
+	connections prometheus.Gauge
+	connects    *prometheus.CounterVec
+	batches     prometheus.Counter
+	frames      *prometheus.CounterVec
+	gaps        prometheus.Counter
 }
+
+// What became of an attempt to read a sidecar's live stream: the values of the label result.
+const (
+	connectOK     = "connected"
+	connectFailed = "failed"
+)
 
 // newMetrics registers the metrics; one set serves all instances of a process.
 func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
 	}
 	m := &metrics{
 		searches: counter("tidemark_datasource_searches_total", "Searches sent to Elasticsearch."),
@@ -37,17 +55,33 @@ func newMetrics(registry prometheus.Registerer) (*metrics, error) {
 		hits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidemark_datasource_cache_hits_total", Help: "Searches that were not sent: their answer was kept, or an equal one was under way.",
 		}, []string{"from"}),
-		misses:    counter("tidemark_datasource_cache_misses_total", "Searches that were sent since no answer was kept."),
-		evictions: counter("tidemark_datasource_cache_evictions_total", "Answers that made room for others."),
-		bytes:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidemark_datasource_cache_bytes", Help: "Memory that kept answers take."}),
+		misses:      counter("tidemark_datasource_cache_misses_total", "Searches that were sent since no answer was kept."),
+		evictions:   counter("tidemark_datasource_cache_evictions_total", "Answers that made room for others."),
+		bytes:       gauge("tidemark_datasource_cache_bytes", "Memory that kept answers take."),
+		streams:     gauge("tidemark_datasource_streams", "Streams that run."),
+		connections: gauge("tidemark_datasource_stream_connections", "Live streams of sidecars that are being read."),
+		connects: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidemark_datasource_stream_connects_total", Help: "Attempts to read a sidecar's live stream.",
+		}, []string{"result"}),
+		batches: counter("tidemark_datasource_stream_batches_total", "Batches that sidecars told."),
+		frames: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidemark_datasource_stream_frames_total", Help: "Frames that streams sent.",
+		}, []string{"source"}),
+		gaps: counter("tidemark_datasource_stream_gaps_total", "Spans of time that sidecars did not tell, and that were read from Elasticsearch."),
 	}
-	for _, c := range []prometheus.Collector{m.searches, m.failures, m.duration, m.hits, m.misses, m.evictions, m.bytes} {
+	for _, c := range []prometheus.Collector{m.searches, m.failures, m.duration, m.hits, m.misses, m.evictions, m.bytes, m.streams, m.connections, m.connects, m.batches, m.frames, m.gaps} {
 		if err := registry.Register(c); err != nil {
 			return nil, err
 		}
 	}
 	for _, from := range []string{fromSealed, fromRecent, fromFlight} {
 		m.hits.WithLabelValues(from)
+	}
+	for _, result := range []string{connectOK, connectFailed} {
+		m.connects.WithLabelValues(result)
+	}
+	for _, source := range []query.Source{query.SourceSidecar, query.SourcePolling} {
+		m.frames.WithLabelValues(string(source))
 	}
 	return m, nil
 }

@@ -24,6 +24,7 @@ const (
 // request is what the queries of one request share. They are planned by the same catalog, so that expressions over several of them compare the same times.
 type request struct {
 	alert    bool
+	of       backend.PluginContext
 	catalog  func() (snapshot, error)
 	searches *batch
 }
@@ -37,6 +38,7 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 	workers := min(len(req.Queries), queriesAtOnce)
 	r := &request{
 		alert:    fromAlert(req),
+		of:       req.PluginContext,
 		catalog:  sync.OnceValues(func() (snapshot, error) { return d.rollups(ctx) }),
 		searches: newBatch(workers, func(all []asked) []search.Result { return d.cache.search(ctx, all) }),
 	}
@@ -88,7 +90,7 @@ func (d *Datasource) series(ctx context.Context, q backend.DataQuery, r *request
 	if err != nil {
 		return nil, err
 	}
-	return query.Run(ctx, query.Input{
+	in := query.Input{
 		Query:         model,
 		From:          q.TimeRange.From.UnixMilli(),
 		To:            q.TimeRange.To.UnixMilli(),
@@ -96,5 +98,9 @@ func (d *Datasource) series(ctx context.Context, q backend.DataQuery, r *request
 		MaxDataPoints: q.MaxDataPoints,
 		Rollup:        entry,
 		Prefix:        d.settings.prefix,
-	}, r.searches.search(number))
+	}
+	if model.Read == query.ReadStream {
+		return d.history(ctx, r.of, q.JSON, in, r.searches.search(number))
+	}
+	return query.Run(ctx, in, r.searches.search(number))
 }

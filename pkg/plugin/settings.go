@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
@@ -26,6 +27,9 @@ const (
 // maxResponseBytes bounds one answer of Elasticsearch. The largest that a query plans is about a tenth of it.
 const maxResponseBytes = 128 << 20
 
+// maxSidecars bounds the addresses of sidecars.
+const maxSidecars = 20
+
 // What answers may take that are kept to be given again, in MiB: by default and at most.
 const (
 	defaultCacheMiB = 64
@@ -39,6 +43,9 @@ type settings struct {
 	auth       string
 	apiKey     string
 	cacheBytes int64
+	// sidecars are the addresses of those whose live streams are read; none where streams are polled.
+	sidecars     []string
+	sidecarToken string
 }
 
 // savedJSON is the part of jsonData that is read. The unused fields are here because the SDK takes them for strings without looking.
@@ -51,6 +58,26 @@ type savedJSON struct {
 	BasicAuthUser string `json:"basicAuthUser"`
 	// CacheMiB is how much memory kept answers take at most; 0 keeps none. Default: 64.
 	CacheMiB *int64 `json:"cacheMiB"`
+	// SidecarURLs are the addresses of sidecars, http or https.
+	SidecarURLs addresses `json:"sidecarUrls"`
+}
+
+// addresses is a list of texts, or a text with commas between them.
+type addresses []string
+
+// UnmarshalJSON reads either.
+func (a *addresses) UnmarshalJSON(raw []byte) error {
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		*a = strings.Split(text, ",")
+		return nil
+	}
+	var all []string
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return errors.New("sidecarUrls is neither a list of addresses nor a text with commas between them")
+	}
+	*a = all
+	return nil
 }
 
 // settingsError is something that whoever set up the data source can mend.
@@ -71,7 +98,7 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 	}
 	parsed := settings{prefix: saved.IndexPrefix}
 	var err error
-	if parsed.url, err = parseURL(s.URL); err != nil {
+	if parsed.url, err = parseURL("Elasticsearch", "http://localhost:9200", s.URL); err != nil {
 		return settings{}, err
 	}
 	if parsed.prefix == "" {
@@ -89,6 +116,13 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 		return settings{}, badSettings("cacheMiB is %d: 0 (nothing is kept) to %d are allowed", cacheMiB, maxCacheMiB)
 	}
 	parsed.cacheBytes = cacheMiB << 20
+	if parsed.sidecars, err = parseSidecars(saved.SidecarURLs); err != nil {
+		return settings{}, err
+	}
+	parsed.sidecarToken = strings.TrimSpace(s.DecryptedSecureJSONData["sidecarToken"])
+	if strings.ContainsFunc(parsed.sidecarToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return settings{}, badSettings("the sidecar's token has characters in it that no token has: letters, digits and punctuation of ASCII are allowed")
+	}
 	parsed.apiKey = s.DecryptedSecureJSONData["apiKey"]
 	parsed.auth, err = chooseAuth(saved.AuthMethod, s.BasicAuthEnabled, parsed.apiKey != "")
 	if err != nil {
@@ -97,23 +131,44 @@ func parseSettings(s backend.DataSourceInstanceSettings) (settings, error) {
 	return parsed, nil
 }
 
+// parseSidecars checks the addresses; empty ones are passed over, and one that comes twice counts once.
+func parseSidecars(all []string) ([]string, error) {
+	var some []string
+	for _, raw := range all {
+		if strings.TrimSpace(raw) == "" {
+			continue
+		}
+		u, err := parseURL("a sidecar", "http://localhost:8089", raw)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(some, u) {
+			some = append(some, u)
+		}
+	}
+	if len(some) > maxSidecars {
+		return nil, badSettings("there are %d addresses of sidecars: at most %d are allowed", len(some), maxSidecars)
+	}
+	return some, nil
+}
+
 // parseURL checks the address without ever repeating it, since people put passwords into addresses.
-func parseURL(raw string) (string, error) {
+func parseURL(of, example, raw string) (string, error) {
 	if strings.TrimSpace(raw) == "" {
-		return "", badSettings("the URL of Elasticsearch is missing: give one such as http://localhost:9200")
+		return "", badSettings("the URL of %s is missing: give one such as %s", of, example)
 	}
 	u, err := url.Parse(strings.TrimSpace(raw))
 	switch {
 	case err != nil:
-		return "", badSettings("the URL of Elasticsearch is not valid: give one such as http://localhost:9200")
+		return "", badSettings("the URL of %s is not valid: give one such as %s", of, example)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return "", badSettings("the URL of Elasticsearch begins with %.20q: http and https are allowed", u.Scheme+":")
+		return "", badSettings("the URL of %s begins with %.20q: http and https are allowed", of, u.Scheme+":")
 	case u.Host == "":
-		return "", badSettings("the URL of Elasticsearch has no host: give one such as http://localhost:9200")
+		return "", badSettings("the URL of %s has no host: give one such as %s", of, example)
 	case u.User != nil:
-		return "", badSettings("the URL of Elasticsearch holds a user name: choose basic authentication instead, which keeps the password secret")
+		return "", badSettings("the URL of %s holds a user name: choose basic authentication or a token instead, which keeps the secret apart", of)
 	case u.RawQuery != "" || u.Fragment != "":
-		return "", badSettings("the URL of Elasticsearch has a part after ? or #: leave it out")
+		return "", badSettings("the URL of %s has a part after ? or #: leave it out", of)
 	}
 	return u.String(), nil
 }

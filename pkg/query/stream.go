@@ -47,7 +47,10 @@ func ParseStream(raw []byte) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stream{Query: q, Interval: text.Interval, Keys: text.Keys}
+	s := &Stream{Query: q, Interval: text.Interval}
+	if len(text.Keys) > 0 {
+		s.Keys = text.Keys
+	}
 	if q.Read != ReadStream {
 		return nil, Invalid("the stream's query reads %s: stream is allowed", q.Read)
 	}

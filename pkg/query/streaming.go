@@ -68,9 +68,12 @@ func (s *Streaming) Request() LiveRequest { return s.plan.liveRequest() }
 func (s *Streaming) Interval() int64 { return s.plan.steps.length }
 
 // Frames gives the buckets of a board that changed after a version of it, and those that start at again as they are now: whole values of all series, as wide
-// frames in the order of time. The starts of the buckets are the second result.
+// frames in the order of time. The starts of the buckets are the second result. Where nothing changed there are none.
 func (s *Streaming) Frames(b *Board, after uint64, again []int64) (data.Frames, []int64, error) {
 	starts := b.changed(after)
+	if len(starts) == 0 {
+		return nil, nil, nil
+	}
 	for _, start := range again {
 		if b.slots[start] != nil {
 			starts = append(starts, start)
@@ -198,7 +201,7 @@ func (s *Streaming) field(of *series, rows int) *data.Field {
 func (s *Streaming) wide(fields []*data.Field) *data.Frame {
 	frame := data.NewFrame("", fields...)
 	info := s.plan.info()
-	info.Read, info.Segments = ReadStream, nil
+	info.Read, info.Segments, info.Tidemark = ReadStream, nil, nil // which was true when the stream began
 	frame.Meta = &data.FrameMeta{Type: data.FrameTypeTimeSeriesWide, TypeVersion: data.FrameTypeVersion{0, 1}, Custom: info}
 	return frame
 }
@@ -207,7 +210,9 @@ func (s *Streaming) wide(fields []*data.Field) *data.Frame {
 func (s *Streaming) Empty() *data.Frame { return s.frame(nil) }
 
 // Left reports whether there are values that are in no series.
-func (s *Streaming) Left() bool { return s.otherSeen && !s.other && s.plan.keys == nil && s.plan.Top == 0 }
+func (s *Streaming) Left() bool {
+	return s.otherSeen && !s.other && s.plan.keys == nil && s.plan.Top == 0
+}
 
 // Tell puts into a frame's metadata how far the stream has come, in milliseconds; 0 for what is not known.
 func Tell(frame *data.Frame, source Source, from, through int64, notices []data.Notice) {

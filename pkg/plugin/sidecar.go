@@ -1,0 +1,147 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
+
+	"github.com/tidemark/tidemark/pkg/live"
+	"github.com/tidemark/tidemark/pkg/query"
+)
+
+const (
+	livePath = "/api/v1/live"
+	// maxProblemBytes bounds what a sidecar says is wrong.
+	maxProblemBytes = 4 << 10
+)
+
+// sidecars are the sidecars whose live streams are read.
+type sidecars struct {
+	addresses []string
+	token     string
+	client    *http.Client
+}
+
+// connectSidecars makes the client through the SDK, with the data source's TLS settings and its proxy. Credentials of Elasticsearch, and headers for a proxy before
+// it, are nothing for sidecars.
+func (s settings) connectSidecars(ctx context.Context, instance backend.DataSourceInstanceSettings) (*sidecars, func(), error) {
+	nothing := func() {}
+	options, err := instance.HTTPClientOptions(ctx)
+	if err != nil {
+		return nil, nothing, badSettings("%v", err)
+	}
+	options.BasicAuth, options.Header, options.SigV4, options.ForwardHTTPHeaders = nil, nil, nil, false
+	closeIdle := nothing
+	options.ConfigureTransport = func(_ httpclient.Options, t *http.Transport) { closeIdle = t.CloseIdleConnections }
+	transport, err := httpclient.GetTransport(options)
+	if err != nil {
+		return nil, nothing, badSettings("%v", err)
+	}
+	client := &http.Client{ // without a time limit: streams last
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &sidecars{addresses: s.sidecars, token: s.sidecarToken, client: client}, closeIdle, nil
+}
+
+// liveParameters writes what is asked for as the parameters of a URL.
+func liveParameters(r query.LiveRequest, once bool) (string, error) {
+	values := url.Values{
+		"rollup": {r.Rollup}, "interval": {strconv.FormatInt(r.Interval/1000, 10) + "s"}, "format": {"arrow"}, "compression": {string(live.Uncompressed)},
+	}
+	for _, name := range r.GroupBy {
+		values.Add("groupBy", name)
+	}
+	for i := range r.Filters {
+		text, err := json.Marshal(&r.Filters[i])
+		if err != nil {
+			return "", fmt.Errorf("write a filter: %w", err)
+		}
+		values.Add("filter", string(text))
+	}
+	if once {
+		values.Set("once", "true")
+	}
+	return values.Encode(), nil
+}
+
+// open begins a live stream. Whoever calls it closes the stream.
+func (s *sidecars) open(ctx context.Context, address string, r query.LiveRequest, once bool) (*liveStream, error) {
+	parameters, err := liveParameters(r, once)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+livePath+"?"+parameters, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", address, err)
+	}
+	request.Header.Set("Accept", live.ContentType)
+	request.Header.Set("User-Agent", "tidemark-grafana")
+	if s.token != "" {
+		request.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		var of *url.Error
+		if errors.As(err, &of) {
+			err = of.Err // without the whole address
+		}
+		return nil, fmt.Errorf("ask %s: %w", address, err)
+	}
+	if err := checkLive(response); err != nil {
+		_ = response.Body.Close()
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	reader, err := live.NewReader(&guard{from: response.Body})
+	if err != nil {
+		_ = response.Body.Close()
+		return nil, fmt.Errorf("%s: %w", address, err)
+	}
+	return &liveStream{Reader: reader, body: response.Body}, nil
+}
+
+func checkLive(response *http.Response) error {
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes)) //nolint:errcheck // what came of it is better than nothing
+		var problem struct {
+			Error struct {
+				Message string `json:"message"`
+			} `json:"error"`
+		}
+		_ = json.Unmarshal(text, &problem) //nolint:errcheck // see below
+		said := problem.Error.Message
+		if said == "" {
+			said = http.StatusText(response.StatusCode)
+		}
+		if response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden {
+			said += " (check the sidecar's token in the data source's settings)"
+		}
+		return fmt.Errorf("the sidecar answers %d: %.500s", response.StatusCode, said)
+	}
+	kind, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if err != nil || kind != live.ContentType {
+		return fmt.Errorf("the sidecar answers with %.80q, which is no live stream: check its address", response.Header.Get("Content-Type"))
+	}
+	return nil
+}
+
+// liveStream is an open one.
+type liveStream struct {
+	*live.Reader
+	body io.Closer
+}
+
+func (s *liveStream) close() {
+	s.Close()
+	_ = s.body.Close()
+}
