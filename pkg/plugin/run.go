@@ -32,9 +32,8 @@ type run struct {
 	// seen is the board's version up to which everything was told, again the newest buckets of what was.
 	seen  uint64
 	again []int64
-	// through is up to when sidecars have told, in milliseconds; before they have, it is the tidemark, if that is not long ago.
-	through int64
-	gaps    []gap // which sidecars did not tell
+	// reach is how far sidecars have told; before they have, it is the tidemark, if that is not long ago.
+	reach query.Reach
 	// why is the reason for polling; empty while a sidecar tells, or may soon.
 	why string
 	// problem is what went wrong with polling.
@@ -63,7 +62,7 @@ func (r *run) run(ctx context.Context) error {
 	r.mu.Lock()
 	r.streaming, r.why = streaming, why
 	if sealed, is := entry.Tidemark(); is && sealed > now-liveHistory.Milliseconds() {
-		r.through = sealed - sealed%streaming.Interval()
+		r.reach.Through = sealed - sealed%streaming.Interval()
 	}
 	r.mu.Unlock()
 	var wake <-chan struct{}
@@ -131,7 +130,9 @@ func (r *run) tell() (telling bool, err error) {
 			r.again = starts[max(n-toldAgain, 0):]
 		}
 		from, through := b.Span()
-		r.reach(from, through)
+		if r.reach.Take(b.Note(), r.streaming.Interval()) {
+			r.datasource.streams.metrics.gaps.Inc()
+		}
 		notices := r.notices(b.Note(), r.streaming.Left())
 		if len(frames) == 0 && textOf(notices) != r.said {
 			frames = data.Frames{r.streaming.Empty()}

@@ -14,34 +14,13 @@ import (
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
-const (
-	// maxGaps bounds the gaps that are waited for, gapBuckets the buckets of one that are asked for at a time.
-	maxGaps    = 20
-	gapBuckets = 100
-	// maxNamed bounds the partitions that a notice names.
-	maxNamed = 5
-)
-
-// gap is a span of time that sidecars did not tell, from (inclusive) to (exclusive) in milliseconds. Its documents come when it is sealed.
-type gap struct{ from, to int64 }
-
-// reach takes note of the time that sidecars have told all of.
-func (r *run) reach(from, through int64) {
-	if through <= 0 {
-		return
-	}
-	if r.through > 0 && from > r.through {
-		r.gaps = append(r.gaps, gap{r.through, from})
-		r.gaps = r.gaps[max(len(r.gaps)-maxGaps, 0):]
-		r.datasource.streams.metrics.gaps.Inc()
-	}
-	r.through = max(r.through, through)
-}
+// maxNamed bounds the partitions that a notice names.
+const maxNamed = 5
 
 // poll asks Elasticsearch for what no sidecar tells: everything that is newer, or what is missing between.
 func (r *run) poll(ctx context.Context) error {
 	r.mu.Lock()
-	polling, missing := r.why != "", len(r.gaps) > 0
+	polling, missing := r.why != "", len(r.reach.Gaps()) > 0
 	r.mu.Unlock()
 	if !polling && !missing {
 		return nil
@@ -99,7 +78,7 @@ func (r *run) newest(ctx context.Context, entry *rollup.CatalogEntry) (*data.Fra
 	r.mu.Lock()
 	from, length := r.polled, r.streaming.Interval()
 	if from == 0 {
-		if from = r.through; from == 0 {
+		if from = r.reach.Through; from == 0 {
 			from = sealed - sealed%length
 		}
 	}
@@ -120,29 +99,19 @@ func (r *run) fill(ctx context.Context, entry *rollup.CatalogEntry) (*data.Frame
 	sealed, is := entry.Tidemark()
 	r.mu.Lock()
 	length := r.streaming.Interval()
-	for len(r.gaps) > 0 && r.gaps[0].to < d.now().Add(-time.Hour).UnixMilli() { // which no viewer waits for
-		r.gaps = r.gaps[1:]
-	}
-	if !is || len(r.gaps) == 0 {
-		r.mu.Unlock()
-		return nil, nil
-	}
-	g := r.gaps[0]
+	span, some := r.reach.Next(sealed, length)
 	r.mu.Unlock()
-	to := min(g.to, sealed-sealed%length, g.from+gapBuckets*length)
-	if to <= g.from {
+	if !is || !some {
 		return nil, nil
 	}
-	frame, err := r.streaming.Poll(ctx, entry, g.from, to, d.cache.all, func(int64, int64, bool) bool { return true })
+	frame, err := r.streaming.Poll(ctx, entry, span.From, span.To, d.cache.all, func(int64, int64, bool) bool { return true })
 	var invalid *query.InvalidError
 	if err != nil && !errors.As(err, &invalid) {
 		return nil, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.gaps[0].from = to; to >= g.to || err != nil {
-		r.gaps = r.gaps[1:]
-	}
+	r.reach.Filled(span, err != nil)
 	return frame, err
 }
 
@@ -168,8 +137,8 @@ func (r *run) notices(note live.Note, left bool) []data.Notice {
 	if left {
 		add(data.NoticeSeverityWarning, "there are more series than a stream has: filter, or choose a top")
 	}
-	if n := len(r.gaps); n > 0 {
-		add(data.NoticeSeverityInfo, "the stream was interrupted from %s to %s, which is filled when it is sealed", utc(r.gaps[0].from), utc(r.gaps[n-1].to))
+	if gaps := r.reach.Gaps(); len(gaps) > 0 {
+		add(data.NoticeSeverityInfo, "the stream was interrupted between %s and %s, which is filled when it is sealed", utc(gaps[0].From), utc(gaps[len(gaps)-1].To))
 	}
 	if r.problem != "" {
 		add(data.NoticeSeverityWarning, "Elasticsearch could not be asked for what sidecars did not tell: %.500s", r.problem)

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"time"
+	"unique"
 
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
@@ -23,14 +24,60 @@ func (s *Streaming) Poll(ctx context.Context, entry *rollup.CatalogEntry, from, 
 		return nil, nil
 	}
 	in := Input{Query: p.Query, From: from, To: to, Length: length, Rollup: entry, Prefix: p.prefix, Limits: p.limits}
-	for _, k := range p.keys {
-		in.Keys = append(in.Keys, k[:len(p.GroupBy)])
+	keys, full := s.keys()
+	if full {
+		in.Keys = keys
 	}
-	frames, err := Run(ctx, in, search)
+	r, all, err := seriesOf(ctx, in, search)
 	if err != nil {
 		return nil, err
 	}
-	return s.polled(frames, keep), nil
+	if keys, complete := s.learn(all); !complete { // those that the stream has are not those of so short a time
+		in.Keys = keys
+		if r, all, err = seriesOf(ctx, in, search); err != nil {
+			return nil, err
+		}
+	}
+	return s.polled(r.frames(all), keep), nil
+}
+
+// keys are those of the series, and whether there can be no others.
+func (s *Streaming) keys() ([][]string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.keysOfSeries(), len(s.plan.GroupBy) > 0 && len(s.series) >= s.most
+}
+
+func (s *Streaming) keysOfSeries() [][]string {
+	keys := make([][]string, len(s.series))
+	for i := range s.series {
+		keys[i] = s.series[i].key[:len(s.plan.GroupBy)]
+	}
+	return keys
+}
+
+// learn makes series of those that were found, as long as there is room. It gives the keys, and whether they are those that were found, or all there are.
+func (s *Streaming) learn(found []series) (keys [][]string, complete bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	complete = true
+	n := 0
+	for i := range found {
+		if found[i].other {
+			continue
+		}
+		n++
+		if _, known := s.byKey[unique.Make(found[i].key)]; known {
+			continue
+		}
+		if len(s.series) < s.most {
+			s.add(found[i].key)
+		} else {
+			complete = false
+		}
+	}
+	limited := s.plan.Top > 0 && len(s.plan.GroupBy) > 0
+	return s.keysOfSeries(), complete && (!limited || n == len(s.series))
 }
 
 // polled puts series that have the same times into one frame.

@@ -17,6 +17,15 @@ func Run(ctx context.Context, in Input, search Search) (data.Frames, error) {
 
 // RunStream is Run, and tells what a stream goes on with.
 func RunStream(ctx context.Context, in Input, search Search) (data.Frames, *Stream, error) {
+	r, all, err := seriesOf(ctx, in, search)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.frames(all), r.stream(all), nil
+}
+
+// seriesOf finds the series of a query, and what is to be told of them.
+func seriesOf(ctx context.Context, in Input, search Search) (*run, []series, error) {
 	if in.Rollup == nil {
 		return nil, nil, Invalid("there is no rollup %s", quote(in.Query.Rollup))
 	}
@@ -27,14 +36,14 @@ func RunStream(ctx context.Context, in Input, search Search) (data.Frames, *Stre
 	r := &run{plan: p, search: search, notices: p.notes}
 	if p.drawn() == 0 {
 		r.notify(data.NoticeSeverityInfo, "%s", p.whyNothing())
-		return r.frames(nil), r.stream(nil), nil
+		return r, nil, nil
 	}
 	all, err := r.series(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	r.notifyAbout(all)
-	return r.frames(all), r.stream(all), nil
+	return r, all, nil
 }
 
 // run is one query on its way through its searches.

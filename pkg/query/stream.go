@@ -22,8 +22,8 @@ type Stream struct {
 	Query Query `json:"query"`
 	// Interval is the distance between points in milliseconds.
 	Interval int64 `json:"interval"`
-	// Keys are the values of the dimensions, in the order of the query's, of the only series that there are, but for the one of everything else. Without any,
-	// each key is a series, up to as many as the query or an answer has.
+	// Keys are the values of the dimensions, in the order of the query's, of the answer's series where it has not all there are: where the query asks for the
+	// largest, or there are too many. Others come to them up to the query's top. Without keys each key is a series, up to the top or what an answer holds.
 	Keys [][]string `json:"keys,omitempty"`
 }
 
@@ -95,10 +95,10 @@ func (p *plan) takeKeys(all [][]string) (err error) {
 	return err
 }
 
-// stream is what goes on from an answer. Its keys are those of the series where there were others, which can be in none of them but in the other series.
+// stream is what goes on from an answer.
 func (r *run) stream(all []series) *Stream {
 	s := &Stream{Query: r.plan.Query, Interval: r.plan.steps.length}
-	if r.left == 0 && r.plan.keys == nil {
+	if r.left == 0 && r.plan.Top == 0 || len(r.plan.GroupBy) == 0 {
 		return s
 	}
 	for i := range all {

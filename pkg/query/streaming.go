@@ -2,6 +2,7 @@ package query
 
 import (
 	"slices"
+	"sync"
 	"time"
 	"unique"
 
@@ -14,10 +15,12 @@ import (
 // maxFramePoints bounds one frame of a stream; what is more comes in further ones.
 const maxFramePoints = 50_000
 
-// Streaming makes the frames of a stream. Its series have the names, labels, units and display names that they have in the answer of Run. It is not safe for
+// Streaming makes the frames of a stream. Its series have the names, labels, units and display names that they have in the answer of Run. It is safe for
 // concurrent use.
 type Streaming struct {
-	plan   *plan
+	plan *plan
+
+	mu     sync.Mutex
 	series []series // but for that of everything else
 	byKey  map[unique.Handle[key]]int
 	most   int // series
@@ -38,18 +41,18 @@ func NewStreaming(s *Stream, entry *rollup.CatalogEntry, prefix string, at int64
 		return nil, err
 	}
 	st := &Streaming{plan: p, byKey: map[unique.Handle[key]]int{}, most: p.limits.Series, other: p.hasOther()}
-	if p.Top > 0 {
-		st.most = min(st.most, p.Top)
-	}
 	switch {
 	case len(p.GroupBy) == 0:
 		st.add(key{})
+	case p.Top > 0:
+		st.most = min(st.most, p.Top)
 	case p.keys != nil:
-		st.otherSeen, st.most = true, len(p.keys)
-		for _, k := range p.keys {
-			st.add(k)
-		}
+		st.most = len(p.keys)
 	}
+	for _, k := range p.keys {
+		st.add(k)
+	}
+	st.otherSeen = p.keys != nil && len(st.series) >= st.most
 	return st, nil
 }
 
@@ -70,6 +73,8 @@ func (s *Streaming) Interval() int64 { return s.plan.steps.length }
 // Frames gives the buckets of a board that changed after a version of it, and those that start at again as they are now: whole values of all series, as wide
 // frames in the order of time. The starts of the buckets are the second result. Where nothing changed there are none.
 func (s *Streaming) Frames(b *Board, after uint64, again []int64) (data.Frames, []int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	starts := b.changed(after)
 	if len(starts) == 0 {
 		return nil, nil, nil
@@ -207,10 +212,16 @@ func (s *Streaming) wide(fields []*data.Field) *data.Frame {
 }
 
 // Empty is a frame without rows, which tells of what there is to know besides.
-func (s *Streaming) Empty() *data.Frame { return s.frame(nil) }
+func (s *Streaming) Empty() *data.Frame {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.frame(nil)
+}
 
 // Left reports whether there are values that are in no series.
 func (s *Streaming) Left() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.otherSeen && !s.other && s.plan.keys == nil && s.plan.Top == 0
 }
 
