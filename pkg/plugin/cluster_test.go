@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,7 +20,10 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/log"
 	"github.com/grafana/grafana-plugin-sdk-go/experimental/datasourcetest"
+	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -31,6 +35,7 @@ var epoch = time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC)
 // cluster answers like an Elasticsearch that holds one rollup, or like one that has what went wrong.
 type cluster struct {
 	version  string              // what GET / tells; "" is 8.19.0
+	mu       sync.Mutex          // of progress, where it changes while it is asked for
 	progress []json.RawMessage   // the documents of the progress index
 	answer   func(string) string // a search's body -> its answer, as JSON
 	check    func(*http.Request) int
@@ -98,6 +103,8 @@ func (c *cluster) searchProgress(search string) string {
 	if kind == rollup.KindDefinition {
 		c.catalogs.Add(1)
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var hits []string
 	for _, document := range c.progress {
 		if strings.Contains(string(document), `"kind":"`+kind+`"`) {
@@ -178,11 +185,21 @@ func serve(m *testing.M) (int, error) {
 		return 0, err
 	}
 	factory := func(ctx context.Context, s backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
-		return newDatasource(ctx, s, shared, func() time.Time { return epoch }), nil
+		d := newDatasource(ctx, s, shared, clock.now)
+		if d.streams != nil {
+			d.streams.pace = quick
+		}
+		return d, nil
 	}
 	if served, err = datasourcetest.Manage(factory, datasourcetest.ManageOpts{Address: address}); err != nil {
 		return 0, err
 	}
+	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = connection.Close() }()
+	streamClient = pluginv2.NewStreamClient(connection)
 	return m.Run(), served.Shutdown()
 }
 

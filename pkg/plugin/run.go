@@ -15,8 +15,6 @@ const (
 	toldAgain = 10
 	// liveHistory is how far sidecars reach back.
 	liveHistory = 15 * time.Minute
-	// maxPollPause is how often a stream is polled at least.
-	maxPollPause = 30 * time.Second
 )
 
 // run is a stream that runs.
@@ -80,7 +78,8 @@ func (r *run) run(ctx context.Context) error {
 
 func (r *run) loop(ctx context.Context, wake <-chan struct{}) error {
 	pace := r.datasource.streams.pace
-	polls := time.NewTicker(max(min(time.Duration(min(r.streaming.Interval(), maxPollPause.Milliseconds()))*time.Millisecond, maxPollPause), pace.poll))
+	interval := time.Duration(min(r.streaming.Interval(), pace.pollMax.Milliseconds())) * time.Millisecond
+	polls := time.NewTicker(max(interval, pace.pollMin))
 	defer polls.Stop()
 	lost := time.NewTimer(pace.unreachable) // runs while no sidecar tells
 	defer lost.Stop()

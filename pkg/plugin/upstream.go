@@ -20,14 +20,14 @@ type pace struct {
 	open, silence time.Duration
 	// retryMin and retryMax bound the pauses between attempts to reach one; they begin anew after a connection that lasted for settled.
 	retryMin, retryMax, settled time.Duration
-	// unreachable is after how long without a sidecar Elasticsearch is polled, poll how often at most.
-	unreachable, poll time.Duration
+	// unreachable is after how long without a sidecar Elasticsearch is polled; it is as often as there are points, within pollMin and pollMax.
+	unreachable, pollMin, pollMax time.Duration
 }
 
 func ordinaryPace() pace {
 	return pace{
 		open: 5 * time.Second, silence: 20 * time.Second, retryMin: 200 * time.Millisecond, retryMax: 10 * time.Second, settled: 10 * time.Second,
-		unreachable: 10 * time.Second, poll: 2 * time.Second,
+		unreachable: 10 * time.Second, pollMin: 2 * time.Second, pollMax: 30 * time.Second,
 	}
 }
 

@@ -181,7 +181,7 @@ func TestInvalidQueriesAreExplained(t *testing.T) {
 		{"another dimension", Query{GroupBy: []string{"zone"}}, `has no dimension "zone": it has host and path`},
 		{"a filter by another dimension", Query{Filters: filters(Filter{Dimension: "zone", Op: "=", Values: many(1)})}, `has no dimension "zone"`},
 		{"another statistic", Query{Stat: "median"}, `unknown statistic "median": count, rate, bytes, sum, avg, min, max, ratio, percentile, distinct and delta are allowed`},
-		{"another read", Query{Read: "stream"}, `unknown read "stream": live and sealed are allowed`},
+		{"another read", Query{Read: "replay"}, `unknown read "replay": live, sealed and stream are allowed`},
 		{"another tier", Query{Tier: "5m"}, `no tier "5m": auto, 10s and 1m are allowed`},
 		{"another operator", Query{Filters: filters(Filter{Dimension: "host", Op: "<", Values: many(1)})}, `unknown operator "<"`},
 		{"no name of a rollup", Query{Rollup: "a/../b"}, "is not a rollup's name"},
