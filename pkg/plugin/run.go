@@ -66,7 +66,7 @@ func (r *run) run(ctx context.Context) error {
 	var wake <-chan struct{}
 	if why == "" {
 		var leave func()
-		if r.upstream, wake, leave, err = d.streams.follow(streaming.Request()); err != nil {
+		if r.upstream, wake, leave, err = d.streams.follow(streaming.Request()); err != nil { //nolint:contextcheck // others follow it too
 			return err
 		}
 		defer leave()

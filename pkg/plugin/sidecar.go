@@ -112,14 +112,16 @@ func (s *sidecars) open(ctx context.Context, address string, r query.LiveRequest
 
 func checkLive(response *http.Response) error {
 	if response.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes)) //nolint:errcheck // what came of it is better than nothing
+		text, _ := io.ReadAll(io.LimitReader(response.Body, maxProblemBytes))
 		var problem struct {
 			Error struct {
 				Message string `json:"message"`
 			} `json:"error"`
 		}
-		_ = json.Unmarshal(text, &problem) //nolint:errcheck // see below
-		said := problem.Error.Message
+		said := ""
+		if json.Unmarshal(text, &problem) == nil {
+			said = problem.Error.Message
+		}
 		if said == "" {
 			said = http.StatusText(response.StatusCode)
 		}

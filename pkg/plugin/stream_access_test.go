@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -70,7 +71,7 @@ func TestOnlyTheStreamOfAPathCanBeHad(t *testing.T) {
 			if err == nil {
 				_, err = stream.Recv()
 			}
-			if err == nil || err == io.EOF {
+			if err == nil || errors.Is(err, io.EOF) {
 				t.Errorf("it runs: %v", err)
 			}
 		})
@@ -138,7 +139,7 @@ func TestStreamsOfADisposedDataSourceEnd(t *testing.T) {
 	ended := make(chan error)
 	go func() {
 		ended <- d.RunStream(context.Background(), &backend.RunStreamRequest{
-			PluginContext: backend.PluginContext{OrgID: 1, DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{UID: "u"}}, Path: path,
+			PluginContext: organization(), Path: path,
 		}, backend.NewStreamSender(sending(func() {})))
 	}()
 	eventually(t, "it is read", func() bool { open, _ := s.connections(); return open == 1 })
@@ -172,7 +173,7 @@ func FuzzSubscribe(f *testing.F) {
 	f.Add("v1/1/../x", []byte(`{"query":{},"interval":-1,"keys":[[],["a","a"]]}`))
 	c := newCluster(f)
 	entry := entryOf(f, c)
-	of := backend.PluginContext{OrgID: 1, DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{UID: "u"}}
+	of := organization()
 	f.Fuzz(func(t *testing.T, path string, raw []byte) {
 		s := newStreams(&sidecars{}, m)
 		found, status := s.find(of, path, raw)
@@ -269,7 +270,7 @@ func TestCompressedAndLargeBatchesAreNotRead(t *testing.T) {
 			if err != nil || len(read.Rows) != c.rows {
 				t.Errorf("%d rows: %v", len(read.Rows), err)
 			}
-			if _, err := r.Next(); err != io.EOF {
+			if _, err := r.Next(); !errors.Is(err, io.EOF) {
 				t.Errorf("it ends with %v", err)
 			}
 		} else if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -352,4 +353,8 @@ func TestNoCredentialsOfElasticsearchReachSidecars(t *testing.T) {
 			t.Errorf("%s: %s", name, values)
 		}
 	}
+}
+
+func organization() backend.PluginContext {
+	return backend.PluginContext{OrgID: 1, DataSourceInstanceSettings: &backend.DataSourceInstanceSettings{UID: "u"}} //nolint:staticcheck // paths have it
 }

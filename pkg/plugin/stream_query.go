@@ -46,7 +46,7 @@ func (d *Datasource) finer(ctx context.Context, in query.Input) (data.Frames, *q
 
 // announce puts the channel into the first frame. Our own front end subscribes by itself, and wants the channel where Grafana does not see it.
 func (d *Datasource) announce(of backend.PluginContext, raw []byte, frames data.Frames, s *query.Stream) error {
-	path, err := pathOf(of.OrgID, of.DataSourceInstanceSettings.UID, s)
+	path, err := pathOf(orgOf(of), of.DataSourceInstanceSettings.UID, s)
 	if err != nil {
 		return err
 	}

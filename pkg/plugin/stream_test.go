@@ -259,7 +259,7 @@ func TestAPanelShowsAllEventsWhateverHappens(t *testing.T) {
 				}
 				s.advance(time.Duration(by)*time.Second, events...)
 				now += by
-				time.Sleep(time.Duration(rng.IntN(30)) * time.Millisecond)
+				<-time.After(time.Duration(rng.IntN(30)) * time.Millisecond)
 			}
 			s.advance(20 * time.Second)
 			c.seal(t, 130*time.Second)

