@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"net/url"
@@ -81,6 +82,7 @@ func (s *sidecars) open(ctx context.Context, address string, r query.LiveRequest
 	if err != nil {
 		return nil, err
 	}
+	ctx = httpclient.WithResponseLimit(ctx, math.MaxInt64) // Grafana's is for answers that end; see guard
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+livePath+"?"+parameters, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", address, err)

@@ -14,6 +14,9 @@ import (
 	"github.com/tidemark/tidemark/pkg/query"
 )
 
+// maxRows bounds the rows that all upstreams of a data source hold: about 200 MB.
+const maxRows = 1_000_000
+
 // pace is how long streams wait for what.
 type pace struct {
 	// open is how long a sidecar may take to begin a stream, silence how long it may tell nothing: it sends heartbeats every five seconds.
@@ -95,6 +98,13 @@ func (u *upstreams) leave(id string, up *upstream, wake chan struct{}) {
 		up.stop()
 		<-up.ended
 	}
+}
+
+// share is how many rows each upstream may hold.
+func (u *upstreams) share() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return maxRows / max(len(u.all), 1)
 }
 
 // see calls a function with what is known, which may not change meanwhile.
@@ -193,8 +203,10 @@ func (u *upstream) batches(ctx context.Context, address string, came func()) err
 		}
 		u.metrics.batches.Inc()
 		came()
+		share := u.share()
 		err = u.change(func() error {
 			u.connected, u.problem = true, nil
+			u.board.Limit(share)
 			return u.board.Apply(&batch)
 		})
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 const (
 	// maxBoardBuckets bounds the buckets of a board: the quarter of an hour that a live stream reaches back, in seconds, and some more.
 	maxBoardBuckets = 1000
-	// maxBoardRows bounds its rows. A row takes about 200 bytes.
+	// maxBoardRows bounds its rows, unless Limit does. A row takes about 200 bytes.
 	maxBoardRows = 250_000
 	// maxBoardMissing bounds the partitions that it names.
 	maxBoardMissing = 20
@@ -26,6 +26,7 @@ type Board struct {
 	places  []int
 	slots   map[int64]*slot // by their start
 	rows    int
+	most    int // rows
 	version uint64
 	note    live.Note
 	// from and through bound the time of which everything is known.
@@ -39,7 +40,12 @@ type slot struct {
 }
 
 // NewBoard is an empty board of a live stream that is asked for.
-func NewBoard(r LiveRequest) *Board { return &Board{request: r, slots: map[int64]*slot{}} }
+func NewBoard(r LiveRequest) *Board {
+	return &Board{request: r, slots: map[int64]*slot{}, most: maxBoardRows}
+}
+
+// Limit has the board hold at most so many rows, and no more than 250,000, from the next batch on. The oldest buckets make room.
+func (b *Board) Limit(rows int) { b.most = min(rows, maxBoardRows) }
 
 // Begin takes the shape of a stream, of which a snapshot follows. It is an error where it is not the stream that is asked for.
 func (b *Board) Begin(shape live.Shape) error {
@@ -147,7 +153,7 @@ func (b *Board) dropBefore(from int64) {
 
 // shrink lets go of the oldest buckets where there are too many rows.
 func (b *Board) shrink() {
-	for start := b.from; b.rows > maxBoardRows && start < b.through; start += b.request.Interval {
+	for start := b.from; b.rows > b.most && start < b.through; start += b.request.Interval {
 		b.from = start + b.request.Interval
 		if s := b.slots[start]; s != nil {
 			b.rows -= len(s.rows)

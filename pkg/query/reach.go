@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// liveMemory is how far live streams reach back, ms: where one begins later, or moves its beginning, something is lost.
-	liveMemory = 14 * 60 * 1000
+	// lossSlack is how much further the beginning of a live stream moves than its end at least where events are lost, and it is not only that old ones are
+	// removed: ms.
+	lossSlack = 5000
 	// lossMargin is how much before a gap is asked for too, ms: events with earlier times can have come in it.
 	lossMargin = 60 * 1000
 	// maxGaps bounds the gaps that are waited for, gapBuckets the buckets of one that are asked for at a time.
@@ -21,7 +22,7 @@ const (
 type Reach struct {
 	// Through is up to when values are known, in milliseconds; 0 for no time.
 	Through int64
-	from    int64 // of the last batch; 0 before the first
+	last    live.Note // of a live stream
 	gaps    []rollup.Span
 }
 
@@ -31,7 +32,11 @@ func (r *Reach) Take(note live.Note, length int64) bool {
 		return false
 	}
 	late := r.Through > 0 && note.From > r.Through
-	moved := r.from > 0 && note.From > r.from && note.Through-note.From < liveMemory
+	moved := r.last.Through > 0 && note.From > r.last.From
+	if moved && note.From-r.last.From <= note.Through-r.last.Through+lossSlack+length { // unless what was lost before is not all yet
+		n := len(r.gaps)
+		moved = n > 0 && r.gaps[n-1].To >= r.last.From
+	}
 	if late || moved {
 		from := max(alignDown(min(r.Through, note.From)-lossMargin, length), 0)
 		if n := len(r.gaps); n > 0 && r.gaps[n-1].To >= from {
@@ -42,7 +47,7 @@ func (r *Reach) Take(note live.Note, length int64) bool {
 		}
 		r.gaps = r.gaps[max(len(r.gaps)-maxGaps, 0):]
 	}
-	r.from, r.Through = note.From, max(r.Through, note.Through)
+	r.last, r.Through = note, max(r.Through, note.Through)
 	return late || moved
 }
 

@@ -150,5 +150,7 @@ func (in *Input) LiveInterval() (int64, bool) {
 		length = max(length, (in.To-in.From+in.MaxDataPoints-1)/in.MaxDataPoints)
 	}
 	length = alignUp(length, liveUnit)
-	return length, length <= maxLiveLength && length < in.Rollup.Spec.Window.Milliseconds()
+	window := in.Rollup.Spec.Window
+	tierFits := in.Query.Tier == "" || in.Query.Tier == TierAuto || in.Query.Tier == window.String()
+	return length, tierFits && length <= maxLiveLength && length < window.Milliseconds()
 }
