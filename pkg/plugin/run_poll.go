@@ -132,7 +132,7 @@ func (r *run) notices(note live.Note, left bool) []data.Notice {
 		add(data.NoticeSeverityWarning, "the newest values lack events: nothing is heard of %s", strings.Join(named, ", "))
 	}
 	if note.Cut > 0 {
-		add(data.NoticeSeverityWarning, "%d of the newest events are in none of the series, since they belong to more keys than are kept", note.Cut)
+		add(data.NoticeSeverityWarning, "some of the newest events are in none of the series, since there are more keys than sidecars keep")
 	}
 	if left {
 		add(data.NoticeSeverityWarning, "there are more series than a stream has: filter, or choose a top")

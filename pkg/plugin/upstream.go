@@ -29,7 +29,7 @@ type pace struct {
 
 func ordinaryPace() pace {
 	return pace{
-		open: 5 * time.Second, silence: 20 * time.Second, retryMin: 200 * time.Millisecond, retryMax: 10 * time.Second, settled: 10 * time.Second,
+		open: 10 * time.Second, silence: 20 * time.Second, retryMin: 200 * time.Millisecond, retryMax: 10 * time.Second, settled: 10 * time.Second,
 		unreachable: 10 * time.Second, pollMin: 2 * time.Second, pollMax: 30 * time.Second,
 	}
 }

@@ -29,6 +29,8 @@ type Board struct {
 	most    int // rows
 	version uint64
 	note    live.Note
+	// cut counts the events that were left out since the last snapshot, cutAt is up to when they can be.
+	cut, cutAt int64
 	// from and through bound the time of which everything is known.
 	from, through int64
 }
@@ -80,12 +82,16 @@ func (b *Board) Apply(batch *live.Batch) error {
 	known := b.through // up to where there are buckets
 	if batch.Kind == live.Snapshot {
 		b.slots, b.rows, b.from, b.through, known = make(map[int64]*slot, len(before)), 0, 0, 0, 0
+		b.cut, b.cutAt = 0, 0
 	}
 	b.note = batch.Note
 	if len(b.note.Missing) > maxBoardMissing {
 		b.note.Missing = b.note.Missing[:maxBoardMissing]
 	}
 	b.through = max(b.through, batch.Through)
+	if batch.Cut > 0 {
+		b.cut, b.cutAt = b.cut+batch.Cut, b.through
+	}
 	b.from = min(max(b.from, batch.From, b.through-maxBoardBuckets*length), b.through)
 	b.dropBefore(b.from)
 	for start := max(b.from, known); start < b.through; start += length {
@@ -168,8 +174,15 @@ func (b *Board) Span() (from, through int64) { return b.from, b.through }
 // Version grows with everything that is told.
 func (b *Board) Version() uint64 { return b.version }
 
-// Note is what was told last besides rows.
-func (b *Board) Note() live.Note { return b.note }
+// Note is what was told last besides rows. Of the events that were left out it counts all that can be in the board's time, those of a bucket that was told twice
+// too.
+func (b *Board) Note() live.Note {
+	note := b.note
+	if note.Cut = 0; b.cutAt > b.from {
+		note.Cut = b.cut
+	}
+	return note
+}
 
 // changed gives the starts of the buckets that changed after a version, in order.
 func (b *Board) changed(after uint64) []int64 {

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"slices"
 	"time"
 	"unique"
 
@@ -32,7 +33,7 @@ func (s *Streaming) Poll(ctx context.Context, entry *rollup.CatalogEntry, from, 
 	if err != nil {
 		return nil, err
 	}
-	if keys, complete := s.learn(all); !complete { // those that the stream has are not those of so short a time
+	if keys, complete := s.learn(all); !complete { // each row has all series of the stream, those without events too
 		in.Keys = keys
 		if r, all, err = seriesOf(ctx, in, search); err != nil {
 			return nil, err
@@ -56,17 +57,14 @@ func (s *Streaming) keysOfSeries() [][]string {
 	return keys
 }
 
-// learn makes series of those that were found, as long as there is room. It gives the keys, and whether they are those that were found, or all there are.
+// learn makes series of those that were found, as long as there is room. It gives the keys of all series, and whether they are those that were found.
 func (s *Streaming) learn(found []series) (keys [][]string, complete bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	found = slices.Clone(found)
+	found = slices.DeleteFunc(found, func(f series) bool { return f.other })
 	complete = true
-	n := 0
 	for i := range found {
-		if found[i].other {
-			continue
-		}
-		n++
 		if _, known := s.byKey[unique.Make(found[i].key)]; known {
 			continue
 		}
@@ -76,8 +74,7 @@ func (s *Streaming) learn(found []series) (keys [][]string, complete bool) {
 			complete = false
 		}
 	}
-	limited := s.plan.Top > 0 && len(s.plan.GroupBy) > 0
-	return s.keysOfSeries(), complete && (!limited || n == len(s.series))
+	return s.keysOfSeries(), complete && len(found) == len(s.series)
 }
 
 // polled puts series that have the same times into one frame.

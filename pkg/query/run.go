@@ -72,7 +72,7 @@ func (r *run) series(ctx context.Context) ([]series, error) {
 		return nil, err
 	}
 	all := t.series
-	if n := len(all); r.plan.hasOther() && !anyFound(all[n-1].cells) && r.left == 0 {
+	if n := len(all); r.plan.hasOther() && r.plan.keys == nil && !anyFound(all[n-1].cells) && r.left == 0 {
 		all = all[:n-1]
 	}
 	return all, nil
