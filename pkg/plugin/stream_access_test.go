@@ -140,7 +140,7 @@ func TestStreamsOfADisposedDataSourceEnd(t *testing.T) {
 	go func() {
 		ended <- d.RunStream(context.Background(), &backend.RunStreamRequest{
 			PluginContext: organization(), Path: path,
-		}, backend.NewStreamSender(sending(func() {})))
+		}, backend.NewStreamSender(packetSender(func([]byte) {})))
 	}()
 	eventually(t, "it is read", func() bool { open, _ := s.connections(); return open == 1 })
 	d.Dispose()
@@ -149,11 +149,12 @@ func TestStreamsOfADisposedDataSourceEnd(t *testing.T) {
 	}
 }
 
-// sending is told of what is sent.
-type sending func()
+// packetSender is given what is sent.
+type packetSender func([]byte)
 
-func (s sending) Send(*backend.StreamPacket) error {
-	s()
+// Send passes it on.
+func (s packetSender) Send(p *backend.StreamPacket) error {
+	s(p.Data)
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package plugin
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -10,6 +13,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"go.uber.org/goleak"
 
 	"github.com/tidemark/tidemark/pkg/live"
@@ -276,5 +280,44 @@ func TestAPanelShowsAllEventsWhateverHappens(t *testing.T) {
 				p.shows(t, fmt.Sprint(want[second]), "count", second)
 			}
 		})
+	}
+}
+
+func TestAViewerWhoTakesNothingHoldsUpNobody(t *testing.T) {
+	s := newSidecar(epoch)
+	g := streaming(t, newCluster(t), s.start(t))
+	slow, other := g.panel(t, 10*time.Second, streamCount), g.panel(t, 10*time.Second, `{"rollup":"log_writes","stat":"rate","read":"stream","overlay":true}`)
+	d := newDatasource(t.Context(), *g.settings, testMetrics(t), clock.now)
+	defer d.Dispose()
+	of := organization()
+	of.DataSourceInstanceSettings = g.settings
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	run := func(p *panel, send packetSender) {
+		ended <- d.RunStream(ctx, &backend.RunStreamRequest{PluginContext: of, Path: p.path, Data: p.data}, backend.NewStreamSender(send))
+	}
+	taken := make(chan struct{})
+	go run(slow, func([]byte) { <-taken })
+	go run(other, func(packet []byte) {
+		var f data.Frame
+		if err := json.Unmarshal(packet, &f); err != nil {
+			t.Error(err)
+			return
+		}
+		other.take(&f)
+	})
+	for i := range int64(50) {
+		s.advance(10*time.Second, at(10*i, "/a"))
+	}
+	other.shows(t, "0.1 0.1", "rate", 480, 490)
+	if _, all := s.connections(); all != 1 {
+		t.Errorf("%d connections were made", all)
+	}
+	cancel()
+	close(taken)
+	for range 2 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("it ends with %v", err)
+		}
 	}
 }

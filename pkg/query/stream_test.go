@@ -145,7 +145,7 @@ func TestLossesAreToldFromWhatIsOnlyOld(t *testing.T) {
 	if got := strings.Join(text, " "); got != "1540-1700" {
 		t.Errorf("the gaps are %s", got)
 	}
-	for sealed := int64(1500 * second); ; sealed += 50 * second {
+	for sealed := 1500 * second; ; sealed += 50 * second {
 		span, some := r.Next(sealed, 10*second)
 		if !some {
 			if len(r.Gaps()) == 0 {
