@@ -96,7 +96,7 @@ func (w *Window) emit(p rollup.Partition, grouping rollup.Grouping, t *table, yi
 		doc.Overflow = t.isRest(i)
 		doc.Dimensions = doc.Dimensions[:0]
 		if !doc.Overflow {
-			doc.Dimensions = splitKey(doc.Dimensions, t.name(i), names[t.rows[i].name:t.rows[i].end])
+			doc.Dimensions = splitKey(doc.Dimensions, t.name(i), names[t.rows[i].name:t.rows[i].end()])
 		}
 		r := t.rows[i]
 		doc.Count, doc.Bytes, doc.LastOffset = r.count, r.bytes, r.last

@@ -31,6 +31,8 @@ type Engine struct {
 	keys    []int     // for each rollup, how many the window held that closed last
 	before  *checkpoint
 	sample  sample
+	serial  uint64 // of the window opened last
+	live    *Live  // nil: nobody wants to know at once what is counted
 }
 
 // NewEngine begins at a committed state, or at Plan.Begin. The state must match the plan.
@@ -53,6 +55,9 @@ func (e *Engine) Add(r Record) Outcome {
 		return Outcome{}
 	}
 	e.position = r.Offset
+	if e.live != nil {
+		e.live.reach(r.Offset, e.newest)
+	}
 	outcome := e.count(r)
 	e.position = r.Offset + 1
 	return outcome
@@ -114,12 +119,19 @@ func (e *Engine) aggregate(r Record, t int64) {
 			if repeated = e.plan.repeats(w); repeated {
 				w.irregular.repeated++
 			} else {
+				var row int
 				e.sample.read(w.rollup, e.plan.Event, r)
-				overflowed = w.add(&e.sample)
+				row, overflowed = w.add(&e.sample)
+				if e.live != nil && e.live.wants(r.Offset, t) {
+					e.live.add(w, row, &e.sample, t)
+				}
 			}
 			if w.irregular != (irregular{}) {
 				e.uneven[w] = struct{}{}
 			}
+		} else if e.live != nil && e.live.wants(r.Offset, t) {
+			e.sample.read(w.rollup, e.plan.Event, r)
+			e.live.addByKey(w.key.rollup, &e.sample, t)
 		}
 		switch {
 		case repeated:
@@ -147,6 +159,8 @@ func (e *Engine) window(i int, r *Rollup, t int64) *Window {
 	w, known := e.open[key]
 	if !known {
 		w = newWindow(r, key, e.checkpoint())
+		e.serial++
+		w.serial = e.serial
 		w.replayed = w.closing <= e.base.SealedThrough
 		if key.arrived == Never && !w.replayed {
 			w.full = newTable(r, e.keys[i])

@@ -31,8 +31,12 @@ type slot struct {
 
 type row struct {
 	count, bytes, last int64
-	name, end          int // where in names
+	name               int // where in names, and how long
+	length             uint32
+	told               uint32 // the entry of a Live that an event of the row went to last
 }
+
+func (r *row) end() int { return r.name + int(r.length) }
 
 const minSlots = 16
 
@@ -68,7 +72,7 @@ func (t *table) keys() int {
 }
 
 // name is the key of a row; that of the rest is empty.
-func (t *table) name(i int) []byte { return t.names[t.rows[i].name:t.rows[i].end] }
+func (t *table) name(i int) []byte { return t.names[t.rows[i].name:t.rows[i].end()] }
 
 // isRest reports whether a row is that of the keys that had no room.
 func (t *table) isRest(i int) bool { return t.rest == i+1 }
@@ -128,7 +132,7 @@ func (t *table) rehash(slots int) {
 func (t *table) grow(r *Rollup, key []byte) int {
 	start := len(t.names)
 	t.names = append(t.names, key...)
-	t.rows = append(t.rows, row{name: start, end: len(t.names)})
+	t.rows = append(t.rows, row{name: start, length: uint32(len(key))})
 	t.measures = append(t.measures, make([]rollup.Measure, len(r.Definition.Measures))...)
 	t.sketches = append(t.sketches, make([]*rollup.Sketch, len(r.Definition.Percentiles))...)
 	t.conditions = append(t.conditions, make([]int64, len(r.Definition.Conditions))...)

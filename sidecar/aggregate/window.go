@@ -34,7 +34,8 @@ type Window struct {
 	rollup  *Rollup
 	key     windowKey
 	opened  *checkpoint
-	closing int64 // the watermark that closes it
+	closing int64  // the watermark that closes it
+	serial  uint64 // among the windows of the engine, from 1 on
 	// replayed is a window that the committed state says is sealed. Its documents are written, perhaps from events before the state's offset too: what
 	// comes again is only counted in the ledger.
 	replayed bool
@@ -119,18 +120,18 @@ func (w *Window) correction() *rollup.Correction {
 	return &rollup.Correction{Arrived: w.key.arrived, Opened: w.opened.offset}
 }
 
-// add counts the sample. It reports whether the event went to the overflow key.
-func (w *Window) add(s *sample) (overflowed bool) {
+// add counts the sample. It gives the row of the full grouping that it went to, and reports whether that is the overflow key's.
+func (w *Window) add(s *sample) (row int, overflowed bool) {
 	i := w.full.rowOf(w.rollup, s.key)
 	w.full.add(i, s)
 	if !w.full.isRest(i) {
-		return false
+		return i, false
 	}
 	w.addToSmaller(s)
 	if w.key.arrived == Never {
 		w.irregular.overflowed++
 	}
-	return true
+	return i, true
 }
 
 // addToSmaller counts an event that has no key of its own in the full grouping under its own values in the smaller ones, where they have room.
