@@ -12,6 +12,7 @@ type Config struct {
 	Kafka         Kafka         `yaml:"kafka"`
 	Elasticsearch Elasticsearch `yaml:"elasticsearch"`
 	HTTP          HTTP          `yaml:"http"`
+	Live          Live          `yaml:"live"`
 	Collect       Collect       `yaml:"collect"`
 	Streams       []Stream      `yaml:"streams"`
 
@@ -88,6 +89,30 @@ type Elasticsearch struct {
 type HTTP struct {
 	// Listen is the address of /healthz, /readyz, /metrics, /status and the page. Default: 127.0.0.1:8089.
 	Listen string `yaml:"listen"`
+}
+
+// Live says how what is counted is told at once, before any window is sealed.
+type Live struct {
+	// Enabled is whether that is done. Default: true.
+	Enabled bool `yaml:"enabled"`
+	// Topic is what the members of the group tell one another by; it is created where it does not exist. Default: empty, the group's name and ".live".
+	Topic string `yaml:"topic"`
+	// History is how far back live values go, 1m to 1h. Default: 15m.
+	History time.Duration `yaml:"history"`
+	// MaxBytes bounds the memory of the history. Default: 67108864, 64 MiB.
+	MaxBytes int64 `yaml:"max_bytes"`
+	// MaxSubscribers is how many readers there can be at once. Default: 1000.
+	MaxSubscribers int `yaml:"max_subscribers"`
+	// TokenFile is a file whose content, without the final line break, readers have to send. Default: empty, none is needed.
+	TokenFile string `yaml:"token_file"`
+}
+
+// TopicOf is the live topic of a group.
+func (l *Live) TopicOf(group string) string {
+	if l.Topic != "" {
+		return l.Topic
+	}
+	return group + ".live"
 }
 
 // Collect says what `tidemark collect` writes.

@@ -361,6 +361,14 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		}
 		return
 	}
+	if v.Kind() == reflect.Bool {
+		if text != "true" && text != "false" {
+			d.fail(path, "%q is neither true nor false", text)
+			return
+		}
+		v.SetBool(text == "true")
+		return
+	}
 	number, err := strconv.Atoi(strings.ReplaceAll(text, "_", ""))
 	if err != nil {
 		d.fail(path, "%q is no whole number", text)

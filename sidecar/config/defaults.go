@@ -24,6 +24,7 @@ func (c *Config) setDefaults() {
 		RequestTimeout: 20 * time.Second,
 	}
 	c.HTTP = HTTP{Listen: "127.0.0.1:8089"}
+	c.Live = Live{Enabled: true, History: 15 * time.Minute, MaxBytes: 64 << 20, MaxSubscribers: 1000}
 	c.Collect = Collect{Topic: "metrics", Period: 10 * time.Second, Processes: 10}
 }
 

@@ -29,6 +29,9 @@ const (
 	maxDuration      = 366 * 24 * time.Hour
 	maxRetention     = 100 * maxDuration
 	minCollectPeriod = 100 * time.Millisecond
+	minLiveBytes     = 1 << 20
+	maxLiveBytes     = 16 << 30
+	maxSubscribers   = 100_000
 )
 
 var (
@@ -50,6 +53,7 @@ func (v *validator) config(c *Config) {
 	v.kafka(&c.Kafka)
 	v.elasticsearch(&c.Elasticsearch)
 	v.address("http.listen", c.HTTP.Listen, true)
+	v.live(c)
 	v.collect(&c.Collect)
 	v.streams(c)
 }
@@ -117,6 +121,23 @@ func (v *validator) elasticsearch(e *Elasticsearch) {
 	v.duration("elasticsearch.request_timeout", e.RequestTimeout, time.Second, 10*time.Minute)
 }
 
+func (v *validator) live(c *Config) {
+	l := &c.Live
+	switch {
+	case l.Topic != "":
+		v.topic("live.topic", l.Topic)
+	case l.Enabled && !topicPattern.MatchString(l.TopicOf(c.Kafka.Group)) && c.Kafka.Group != "":
+		v.fail("live.topic", "it is needed, since %q cannot be a topic: set it, or set live.enabled to false", l.TopicOf(c.Kafka.Group))
+	}
+	v.duration("live.history", l.History, time.Minute, time.Hour)
+	if l.MaxBytes < minLiveBytes || l.MaxBytes > maxLiveBytes {
+		v.fail("live.max_bytes", "%d is not possible: %d to %d are allowed", l.MaxBytes, int64(minLiveBytes), int64(maxLiveBytes))
+	}
+	if l.MaxSubscribers < 1 || l.MaxSubscribers > maxSubscribers {
+		v.fail("live.max_subscribers", "%d is not possible: 1 to %d are allowed", l.MaxSubscribers, maxSubscribers)
+	}
+}
+
 func (v *validator) collect(c *Collect) {
 	v.topic("collect.topic", c.Topic)
 	v.duration("collect.period", c.Period, minCollectPeriod, time.Hour)
@@ -131,6 +152,9 @@ func (v *validator) streams(c *Config) {
 	names, topics, rollups := map[string]string{}, map[string]string{}, map[string]string{}
 	if c.Kafka.DeadLetterTopic != "" {
 		topics[c.Kafka.DeadLetterTopic] = "kafka.dead_letter_topic"
+	}
+	if c.Live.Enabled {
+		v.unique(topics, "topic", c.Live.TopicOf(c.Kafka.Group), "live.topic")
 	}
 	for i := range c.Streams {
 		s, path := &c.Streams[i], fmt.Sprintf("streams[%d]", i)

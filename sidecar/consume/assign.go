@@ -92,6 +92,7 @@ func (g *Group) describe(ctx context.Context, offsets map[string]map[int32]kgo.O
 	if err != nil {
 		return nil, fmt.Errorf("read the offsets committed by group %q: %w", g.opts.Kafka.Group, err)
 	}
+	_, generation := g.client.GroupMetadata()
 	var assignments []Assignment
 	for name, partitions := range offsets {
 		topic := metadata[name]
@@ -100,7 +101,7 @@ func (g *Group) describe(ctx context.Context, offsets map[string]map[int32]kgo.O
 		}
 		fromStart := g.fromStart(name, topic.id)
 		for number := range partitions {
-			a := Assignment{Partition: rollup.Partition{Topic: name, TopicID: topic.id, Number: number}, Committed: -1, Partitions: topic.partitions}
+			a := Assignment{Partition: rollup.Partition{Topic: name, TopicID: topic.id, Number: number}, Committed: -1, Partitions: topic.partitions, Generation: generation}
 			if err := known.find(&a); err != nil {
 				return nil, err
 			}

@@ -43,6 +43,8 @@ type Assignment struct {
 	Start int64
 	// Partitions is how many partitions the topic has.
 	Partitions int
+	// Generation is that of the group when the partition was assigned. It grows with each division of the partitions.
+	Generation int32
 	// LogStart and LogEnd are the log's first offset and the one after its last.
 	LogStart, LogEnd int64
 }

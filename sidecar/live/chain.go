@@ -11,6 +11,7 @@ type chain struct {
 	stream       string
 	next         int64 // offset that the next batch is to begin at
 	epoch        int64
+	newest       int64 // event time (ms) before next, or a later one
 	completeFrom int64 // ms: from when on the batches held have all events
 	heard        time.Time
 	held         []*held
@@ -27,7 +28,7 @@ const (
 
 // newChain begins with a batch, which is yet to be taken. What was before it is missing.
 func newChain(b *Batch) *chain {
-	return &chain{stream: b.Stream, next: b.From, epoch: b.Epoch, completeFrom: after(b.NewestBefore)}
+	return &chain{stream: b.Stream, next: b.From, epoch: b.Epoch, newest: b.NewestBefore, completeFrom: after(b.NewestBefore)}
 }
 
 // after is the first second (ms) that begins behind an event time.
@@ -65,7 +66,7 @@ func (c *chain) take(b *Batch) (v verdict, removed []*held) {
 	if v == afterGap {
 		c.completeFrom = max(c.completeFrom, after(b.NewestBefore))
 	}
-	c.stream, c.epoch, c.next = b.Stream, b.Epoch, b.To
+	c.stream, c.epoch, c.next, c.newest = b.Stream, b.Epoch, b.To, max(c.newest, b.NewestBefore, b.Newest)
 	return v, removed
 }
 

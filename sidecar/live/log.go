@@ -28,7 +28,7 @@ type Batch struct {
 	Stream string
 	// Epoch grows with each member that takes the source over.
 	Epoch, From, To int64
-	// NewestBefore and Newest are the newest event times (ms) before From and before To; math.MinInt64 for none. They may be larger, never smaller.
+	// NewestBefore is the newest event time (ms) before From, or a later one, and Newest that of [From, To), or a later one; math.MinInt64 for none.
 	NewestBefore, Newest int64
 	Parts                []Part
 }
@@ -178,19 +178,19 @@ func (l *Log) expire(now time.Time) {
 
 // Next is the offset that the next batch of a source is to begin at; known is false where none was told for as long as batches are held.
 func (l *Log) Next(s Source) (offset int64, known bool) {
-	offset, _, known = l.owner(s)
-	return offset, known
+	p, known := l.place(s)
+	return p.Next, known
 }
 
-// owner is Next with the epoch of the batch that was taken last.
-func (l *Log) owner(s Source) (next, epoch int64, known bool) {
+// place is where a source's next owner goes on.
+func (l *Log) place(s Source) (p Place, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := l.chains[s]
 	if c == nil {
-		return 0, 0, false
+		return Place{}, false
 	}
-	return c.next, c.epoch, true
+	return Place{Next: c.next, Newest: c.newest, Epoch: c.epoch}, true
 }
 
 // Read calls each with every batch that is held, oldest first, and from then on follow with each change, in order. Neither may call the Log or take
