@@ -95,6 +95,7 @@ func (p *partition) isOrphaned() bool {
 // finishing writes the open windows of a topic that is gone. Nothing is committed, and no hold-off is needed: no event comes any more that an earlier
 // owner could count in another way.
 func (p *partition) finishing(ctx context.Context) state {
+	p.teller.tell(p.engine, true)
 	windows, _ := p.engine.Seal(aggregate.Never)
 	if p.write(ctx, windows) {
 		p.awaitAcknowledgements(ctx)

@@ -26,6 +26,7 @@ type partition struct {
 	stream   *stream
 	services services
 	backlog  *backlog // nil: nobody asks
+	teller   *teller  // nil: what is counted is not told before it is sealed
 	logger   *slog.Logger
 
 	// Of the goroutine alone.
@@ -212,6 +213,7 @@ func (p *partition) beginning(ctx context.Context, initial aggregate.State) stat
 		if !p.commitBarrier(ctx, p.engine.State()) {
 			return p.over()
 		}
+		p.teller.begin(ctx, p.engine, &initial, p.stream.Dedupe != "" || active.Dedupe != "")
 		return p.reading
 	}
 }
@@ -247,6 +249,7 @@ func (p *partition) reading(ctx context.Context) state {
 				p.fail(err)
 				return p.refused
 			}
+			p.teller.tell(p.engine, false)
 			if !p.write(ctx, p.engine.Close()) {
 				return nil
 			}
@@ -272,10 +275,12 @@ func (p *partition) reading(ctx context.Context) state {
 			return p.finishing
 		}
 		p.rest()
+		p.teller.tell(p.engine, false)
 		select {
 		case <-ctx.Done():
 		case <-p.wake:
 		case <-tick.C:
+		case <-p.teller.due(p.engine):
 		}
 	}
 }
@@ -286,6 +291,7 @@ func (p *partition) barrier(ctx context.Context) state {
 		return p.draining
 	}
 	p.show(status.Idle)
+	p.teller.tell(p.engine, true)
 	atLeast := int64(aggregate.Never)
 	if p.active == p.stream {
 		atLeast = p.target()
@@ -306,6 +312,7 @@ func (p *partition) barrier(ctx context.Context) state {
 
 // draining waits for what is being written and commits it.
 func (p *partition) draining(ctx context.Context) state {
+	p.teller.tell(p.engine, true)
 	if p.isOrphaned() {
 		return p.finishing
 	}
@@ -351,6 +358,9 @@ func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error 
 		}
 		if outcome := p.engine.Add(record(r)); outcome.Bad() {
 			p.services.deadLetter(ctx, p.id, r, outcome.Reason)
+		}
+		if p.teller.full(p.engine) {
+			p.teller.tell(p.engine, false)
 		}
 	}
 	return nil

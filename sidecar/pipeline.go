@@ -40,6 +40,7 @@ type pipeline struct {
 	backlog     backlog
 	catalog     *catalog
 	tiers       tiersState
+	live        *liveValues // nil: not wanted
 	logger      *slog.Logger
 	owner       string
 	started     time.Time
@@ -99,6 +100,9 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 	if pl.kafkaClient, err = kgo.NewClient(append(options, kgo.AlwaysRetryEOF())...); err != nil {
 		return nil, fmt.Errorf("set up the Kafka client: %w", err)
 	}
+	if pl.live, err = newLiveValues(cfg, logger); err != nil {
+		return nil, err
+	}
 	pl.letters = newDeadLetters(pl.kafkaClient, cfg.Kafka.DeadLetterTopic, logger)
 	pl.catalog = newCatalog(client, cfg.Elasticsearch.IndexPrefix, pl.streams, pl.kafkaClient, logger).moving(cfg.Elasticsearch)
 	pl.writer = write.New(client, write.Options{MayWrite: pl.group.MayWrite, UnknownField: pl.catalog.mend, Reject: pl.letters.document, Logger: logger})
@@ -122,6 +126,9 @@ func (pl *pipeline) Run(ctx context.Context) error {
 		return err
 	}
 	pl.letters.ensureTopic(ctx)
+	if pl.live != nil {
+		background.Go(func() { pl.live.feed.Run(serving) })
+	}
 	// Not before it can work: a member is given partitions.
 	if err := pl.group.Join(); err != nil { //nolint:contextcheck // the membership outlives the context, so that it ends in order
 		return err
@@ -172,6 +179,7 @@ func (pl *pipeline) open(a consume.Assignment) (consume.Processor, int64, error)
 		id: a.Partition, key: key, stream: s, services: pl, backlog: &pl.backlog, memory: pl.group.Reading(), logger: pl.logger.With("partition", a.String(), "stream", s.Name),
 		newEvent: time.Now(), held: time.Now(), wake: make(chan struct{}, 1), batches: map[*write.Batch]struct{}{},
 	}
+	p.teller = pl.live.teller(p, a)
 	initial, err := p.resume(a)
 	if err != nil {
 		return nil, 0, err

@@ -91,7 +91,9 @@ func (p *partition) redefining(ctx context.Context) state {
 		kept.Definition = p.stream.hashes[i]
 		next.Rollups = append(next.Rollups, kept)
 	}
+	before := p.engine
 	p.engine, p.active = aggregate.NewEngine(plan, next), p.stream
+	p.teller.goOn(before, p.engine)
 	p.logger.Info("the definitions changed", "from_offset", old.Offset, "watermark", formatTime(old.Watermark))
 	if !p.commitBarrier(ctx, p.engine.State()) {
 		return p.over()

@@ -78,9 +78,10 @@ func runSidecar(ctx context.Context, cfg *config.Config, logger *slog.Logger, st
 	return nil
 }
 
-// register adds the metrics of the writer, the tiers and the dead letters.
+// register adds the metrics of the writer, the tiers, the live values and the dead letters.
 func (pl *pipeline) register(r prometheus.Registerer) {
 	pl.tiers.register(r)
+	pl.live.register(r)
 	stats := &pl.writer.Stats
 	for _, m := range []struct {
 		name, help string

@@ -28,6 +28,7 @@ func (pl *pipeline) Snapshot() status.Snapshot {
 	if !pl.catalog.registered() && err == nil {
 		s.Reasons = append(s.Reasons, "starting")
 	}
+	s.Live = pl.live.status()
 	for _, st := range pl.streams {
 		s.Streams = append(s.Streams, pl.streamStatus(st, &s))
 	}

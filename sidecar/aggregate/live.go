@@ -20,6 +20,7 @@ type Live struct {
 	begun   bool  // from was reached
 	limit   int   // of entries until it is refilled
 	room    int   // how many of these are left
+	cut     bool  // events are in no entry
 	oldest  int64 // events before it are not told
 	bytes   int
 	rollups []liveRollup
@@ -58,7 +59,7 @@ const (
 	entryBytes = int(unsafe.Sizeof(liveEntry{}))
 )
 
-// NewLive begins with the record at an offset; those before it are not told. A batch has limit entries at most.
+// NewLive begins with the record at an offset; those before it are not told. There are limit entries at most until it is refilled: events beyond are only counted.
 func NewLive(from int64, limit int) *Live {
 	return &Live{from: from, limit: limit, room: limit, oldest: Never, known: make([]uint32, knownSlots)}
 }
@@ -69,6 +70,15 @@ func (l *Live) SetOldest(oldest int64) { l.oldest = oldest }
 // KnowNewest says which event time was the newest before the record that the Live begins with, where that is better known than the engine does. It is
 // called before SetLive.
 func (l *Live) KnowNewest(t int64) { l.newestEarlier, l.newestKnown = t, true }
+
+// From is the offset of the first record that is told.
+func (l *Live) From() int64 { return l.from }
+
+// Refill makes room for as many entries as at the beginning.
+func (l *Live) Refill() { l.room = l.limit }
+
+// Empty reports whether nothing was counted since the last batch.
+func (l *Live) Empty() bool { return l.bytes == 0 && !l.cut }
 
 // Bytes is about how much the entries take.
 func (l *Live) Bytes() int { return l.bytes }
@@ -90,6 +100,14 @@ func (e *Engine) SetLive(l *Live) {
 	for i, r := range e.plan.Rollups {
 		l.rollups[i].Rollup = r
 	}
+}
+
+// NewestEvent is the newest event time before the engine's position, or a later one, as far as it is known; Never for none.
+func (e *Engine) NewestEvent() int64 {
+	if e.live == nil {
+		return e.newest
+	}
+	return max(e.live.newestEarlier, e.newest)
 }
 
 // Live is what the engine tells to; nil for nothing.
@@ -151,6 +169,7 @@ func (r *liveRollup) name(i int) []byte {
 func (l *Live) open(r *liveRollup, key []byte, t int64) int {
 	if l.room == 0 {
 		r.cut++
+		l.cut = true
 		return -1
 	}
 	l.room--

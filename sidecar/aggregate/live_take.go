@@ -37,9 +37,8 @@ func (r *Rollup) LiveShape() live.Shape {
 	return s
 }
 
-// TakeLive gives what the engine has told since the last time, and begins the next batch; with refill it can have entries up to the limit again. It is
-// false while no record is read yet that is to be told.
-func (e *Engine) TakeLive(refill bool) (LiveBatch, bool) {
+// TakeLive gives what the engine has told since the last time, and begins the next batch. It is false while no record is read yet that is to be told.
+func (e *Engine) TakeLive() (LiveBatch, bool) {
 	l := e.live
 	if l == nil {
 		return LiveBatch{}, false
@@ -55,10 +54,8 @@ func (e *Engine) TakeLive(refill bool) (LiveBatch, bool) {
 			r.reset()
 		}
 	}
-	l.begins, l.newestBefore, l.bytes = e.position, max(l.newestEarlier, e.newest), 0
-	if refill {
-		l.room = l.limit
-	}
+	l.begins, l.newestBefore, l.bytes = e.position, e.NewestEvent(), 0
+	l.cut = false
 	return b, true
 }
 

@@ -44,17 +44,20 @@ type Feed struct {
 	moved    chan struct{}
 	err      error
 	since    time.Time
+	// tried is closed when it is known for the first time whether the topic can be used.
+	tried chan struct{}
+	once  sync.Once
 }
 
-type feedStats struct{ published, dropped, failed, read, broken atomic.Int64 }
+type feedStats struct{ published, dropped, failed, read, broken, cut atomic.Int64 }
 
 // FeedStats counts batches: those published by this member, dropped since there was no room or no topic, and not taken by Kafka; and those read, and not
-// understood, of all members.
-type FeedStats struct{ Published, Dropped, Failed, Read, Broken int64 }
+// understood, of all members. Cut counts this member's events that are in no row.
+type FeedStats struct{ Published, Dropped, Failed, Read, Broken, Cut int64 }
 
 // NewFeed prepares a feed; Run lets it work.
 func NewFeed(o FeedOptions) *Feed {
-	return &Feed{opts: o, moved: make(chan struct{}), since: time.Now(), err: errors.New("not connected yet")}
+	return &Feed{opts: o, moved: make(chan struct{}), tried: make(chan struct{}), since: time.Now(), err: errors.New("not connected yet")}
 }
 
 // Run reads the topic until the context ends. Where the topic cannot be used it tries again now and then.
@@ -84,6 +87,7 @@ func (f *Feed) note(err error) {
 		f.since = time.Now()
 	}
 	f.mu.Unlock()
+	f.once.Do(func() { close(f.tried) })
 	switch {
 	case err == nil && changed:
 		f.opts.Logger.Info("the live topic is read", "topic", f.opts.Topic)
@@ -102,7 +106,7 @@ func (f *Feed) Err() (since time.Time, err error) {
 // Stats counts what became of batches.
 func (f *Feed) Stats() FeedStats {
 	s := &f.stats
-	return FeedStats{Published: s.published.Load(), Dropped: s.dropped.Load(), Failed: s.failed.Load(), Read: s.read.Load(), Broken: s.broken.Load()}
+	return FeedStats{Published: s.published.Load(), Dropped: s.dropped.Load(), Failed: s.failed.Load(), Read: s.read.Load(), Broken: s.broken.Load(), Cut: s.cut.Load()}
 }
 
 // Publish writes a batch. It does not wait: where there is no room the batch is dropped, which readers see by the offsets of the next one.
@@ -110,6 +114,9 @@ func (f *Feed) Publish(b *Batch) {
 	f.mu.Lock()
 	client := f.client
 	f.mu.Unlock()
+	for i := range b.Parts {
+		f.stats.cut.Add(b.Parts[i].Cut)
+	}
 	if client == nil {
 		f.stats.dropped.Add(1)
 		return
@@ -141,6 +148,10 @@ type Place struct {
 func (f *Feed) Takeover(ctx context.Context, s Source) (Place, bool) {
 	ctx, cancel := context.WithTimeout(ctx, takeoverTimeout)
 	defer cancel()
+	select {
+	case <-ctx.Done():
+	case <-f.tried:
+	}
 	if client := f.current(); client != nil {
 		if end, err := endOf(ctx, client, f.opts.Topic); err == nil {
 			f.await(ctx, end)

@@ -15,6 +15,8 @@ import (
 const (
 	// requestTimeout bounds a request about the topic.
 	requestTimeout = 10 * time.Second
+	// flushTimeout bounds the wait for what was published last.
+	flushTimeout = time.Second
 	// failingFor is how long reading may fail before the topic is looked at anew.
 	failingFor = 30 * time.Second
 	// maxBuffered bounds what waits to be written, in bytes.
@@ -66,9 +68,17 @@ func (f *Feed) session(ctx context.Context) error {
 	}
 	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{f.opts.Topic: {topicPartition: kgo.NewOffset().At(start)}})
 	f.use(client, start)
-	defer f.use(nil, 0)
+	defer f.end(client)
 	f.note(nil)
 	return f.read(ctx, client)
+}
+
+// end gives what was published last a moment to be written.
+func (f *Feed) end(client *kgo.Client) {
+	f.use(nil, 0)
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	_ = client.Flush(ctx) // what is not written is missing in the live values alone
 }
 
 // read gives the log what comes.

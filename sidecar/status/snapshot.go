@@ -17,11 +17,13 @@ type Snapshot struct {
 	Version   string    `json:"version"`
 	StartedAt time.Time `json:"started_at"`
 	// Ready is true while the sidecar does its work; Reasons say why it does not.
-	Ready         bool           `json:"ready"`
-	Reasons       []string       `json:"reasons"`
-	Kafka         Component      `json:"kafka"`
-	Elasticsearch Component      `json:"elasticsearch"`
-	Streams       []StreamStatus `json:"streams"`
+	Ready         bool      `json:"ready"`
+	Reasons       []string  `json:"reasons"`
+	Kafka         Component `json:"kafka"`
+	Elasticsearch Component `json:"elasticsearch"`
+	// Live is nil where live values are switched off. Nothing else depends on it.
+	Live    *LiveStatus    `json:"live,omitempty"`
+	Streams []StreamStatus `json:"streams"`
 }
 
 // Component is a server that the sidecar depends on.
@@ -30,6 +32,16 @@ type Component struct {
 	Error string `json:"error,omitempty"`
 	// Since is when OK became what it is.
 	Since time.Time `json:"since"`
+}
+
+// LiveStatus is the state of the live values, those that are not sealed yet.
+type LiveStatus struct {
+	Component
+	// Topic is how the sidecars tell one another what they count.
+	Topic string `json:"topic"`
+	// Batches and Bytes are what is held of the last minutes, of all sidecars.
+	Batches int   `json:"batches"`
+	Bytes   int64 `json:"bytes"`
 }
 
 // StreamStatus is the state of a stream.

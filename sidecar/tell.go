@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	wire "github.com/tidemark/tidemark/pkg/live"
+	"github.com/tidemark/tidemark/sidecar/aggregate"
+	"github.com/tidemark/tidemark/sidecar/live"
+)
+
+const (
+	// liveEvery is how often what was counted is told; maxLive is how many entries that can be, and fullBytes from how much on it is told before, so that it
+	// fits into a Kafka message.
+	liveEvery = 500 * time.Millisecond
+	maxLive   = 50_000
+	fullBytes = 384 << 10
+	// presentEvery is how often a partition says that it is read, though nothing was counted.
+	presentEvery = 5 * time.Second
+	// historySlack is how much further back than the history events are told.
+	historySlack = time.Minute
+)
+
+// liveFeed is where what is counted is told at once.
+type liveFeed interface {
+	// Publish must not block.
+	Publish(b *live.Batch)
+	// Takeover finds what was told of a source, if anything was. It returns after a few seconds at most.
+	Takeover(ctx context.Context, s live.Source) (place live.Place, known bool)
+}
+
+// teller tells at once what a partition counts. Nothing depends on it: a batch that is not written is missing there alone. Its methods do nothing on nil. It
+// belongs to the partition's goroutine.
+type teller struct {
+	feed       liveFeed
+	source     live.Source
+	stream     string
+	history    time.Duration
+	generation int32 // of the group, when the partition was assigned
+	logEnd     int64 // where the log ended then
+	logger     *slog.Logger
+
+	epoch     int64
+	encoders  map[string]*wire.Encoder // by the hash of the definition
+	told      time.Time                // when the last batch was taken
+	published time.Time                // and the last one that was published
+}
+
+// begin has the engine, which has read nothing yet, tell what no earlier owner told.
+func (t *teller) begin(ctx context.Context, e *aggregate.Engine, initial *aggregate.State, dedupe bool) {
+	if t == nil {
+		return
+	}
+	from := e.Position()
+	if dedupe {
+		from = max(from, initial.End) // whether an event is a repetition is not known while windows are read again that are sealed
+	}
+	place, known := t.feed.Takeover(ctx, t.source)
+	t.epoch = max(int64(t.generation), place.Epoch+1)
+	known = known && place.Next >= from && place.Next <= t.logEnd // else the log is not the one that was told of
+	if known {
+		from = place.Next
+	}
+	l := aggregate.NewLive(from, maxLive)
+	if known {
+		l.KnowNewest(place.Newest)
+	}
+	e.SetLive(l)
+	t.refresh(e, time.Now())
+}
+
+// goOn has an engine tell that takes over from another one where that stands, when everything was told.
+func (t *teller) goOn(before, e *aggregate.Engine) {
+	if t == nil || before.Live() == nil {
+		return
+	}
+	l := aggregate.NewLive(before.Live().From(), maxLive)
+	l.KnowNewest(before.NewestEvent())
+	e.SetLive(l)
+	t.refresh(e, time.Now())
+}
+
+// refresh makes room, and leaves out what nobody can ask for any more.
+func (t *teller) refresh(e *aggregate.Engine, now time.Time) {
+	e.Live().Refill()
+	e.Live().SetOldest(now.Add(-t.history - historySlack).Truncate(time.Second).UnixMilli())
+}
+
+// full reports whether so much was counted that it is to be told at once.
+func (t *teller) full(e *aggregate.Engine) bool {
+	return t != nil && e.Live() != nil && e.Live().Bytes() > fullBytes
+}
+
+// due is when to tell next; nil for not before something was counted.
+func (t *teller) due(e *aggregate.Engine) <-chan time.Time {
+	if t == nil || e.Live() == nil || e.Live().Empty() {
+		return nil
+	}
+	return time.After(liveEvery - time.Since(t.told))
+}
+
+// tell publishes what was counted, if it is time, or there is much, or at once.
+func (t *teller) tell(e *aggregate.Engine, atOnce bool) {
+	if t == nil || e.Live() == nil {
+		return
+	}
+	now := time.Now()
+	timed, silent := now.Sub(t.told) >= liveEvery, now.Sub(t.published) >= presentEvery
+	if timed {
+		t.refresh(e, now)
+	}
+	if !timed && !atOnce && !t.full(e) || e.Live().Empty() && !atOnce && !silent {
+		return
+	}
+	if timed {
+		t.told = now
+	}
+	taken, ok := e.TakeLive()
+	if !ok || taken.From == taken.To && !silent {
+		return
+	}
+	t.published = now
+	b := &live.Batch{
+		Source: t.source, Stream: t.stream, Epoch: t.epoch,
+		From: taken.From, To: taken.To, NewestBefore: taken.NewestBefore, Newest: taken.Newest,
+	}
+	for i := range taken.Parts {
+		part, err := t.encode(&taken.Parts[i])
+		if err != nil { // the batch is missing, which its readers see
+			t.logger.Warn("live values cannot be encoded", "rollup", taken.Parts[i].Rollup.Definition.Name, "error", err)
+			return
+		}
+		b.Parts = append(b.Parts, part)
+	}
+	t.feed.Publish(b)
+}
+
+func (t *teller) encode(p *aggregate.LivePart) (live.Part, error) {
+	e := t.encoders[p.Rollup.Hash]
+	if e == nil {
+		var err error
+		if e, err = wire.NewEncoder(p.Rollup.LiveShape(), wire.Uncompressed); err != nil {
+			return live.Part{}, err
+		}
+		if t.encoders == nil {
+			t.encoders = map[string]*wire.Encoder{}
+		}
+		t.encoders[p.Rollup.Hash] = e
+	}
+	rows, err := e.Batch(wire.Batch{Note: wire.Note{Kind: wire.Update, Cut: p.Cut}, Rows: p.Rows})
+	if err != nil {
+		return live.Part{}, err
+	}
+	return live.Part{Rollup: p.Rollup.Definition.Name, Definition: p.Rollup.Hash, Cut: p.Cut, Rows: slices.Concat(e.Opening(), rows, e.Closing())}, nil
+}
