@@ -1,0 +1,270 @@
+package live
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	wire "github.com/tidemark/tidemark/pkg/live"
+)
+
+const (
+	// tellEvery is how often a view tells what changed, and tellDelay how long after the whole second: what was counted then is on its way.
+	tellEvery = time.Second
+	tellDelay = 300 * time.Millisecond
+	// heartbeatEvery is how long nothing is told at most.
+	heartbeatEvery = 5 * time.Second
+)
+
+// view is one query's rows of the last minutes, for all who subscribed to it.
+type view struct {
+	hub    *Hub
+	query  Query
+	stream string
+	shape  wire.Shape
+	inbox  inbox
+	stop   context.CancelFunc
+	built  chan struct{} // closed when the view is made, or will not be
+
+	mu       sync.Mutex
+	table    *table
+	selector *selector
+	outlets  map[Encoding]*outlet
+	// floor is the first time (ms) from when on the table has everything that it was given.
+	floor         int64
+	from, through int64 // as told last
+	missing       []string
+	toldAt        time.Time
+	ended         string // why the view ended
+
+	// Under the hub's lock: how many subscribers it is kept for, and when the last left.
+	subscribed int
+	emptyAt    time.Time
+}
+
+// inbox takes the changes of the log, without any work.
+type inbox struct {
+	mu        sync.Mutex
+	batches   []*Batch
+	rewritten bool
+	stop      func()
+}
+
+// read begins anew with what the log holds.
+func (i *inbox) read(l *Log) {
+	i.close()
+	i.mu.Lock()
+	i.batches, i.rewritten = nil, false
+	i.mu.Unlock()
+	stop := l.Read(i.add, func(c Change) {
+		if c.Added != nil {
+			i.add(c.Added)
+		}
+		if c.Rewritten {
+			i.mu.Lock()
+			i.batches, i.rewritten = nil, true
+			i.mu.Unlock()
+		}
+	})
+	i.mu.Lock()
+	i.stop = stop
+	i.mu.Unlock()
+}
+
+func (i *inbox) add(b *Batch) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.rewritten && len(b.Parts) > 0 {
+		i.batches = append(i.batches, b)
+	}
+}
+
+// take gives what came since; rewritten says that all before does not hold any more.
+func (i *inbox) take() (batches []*Batch, rewritten bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	batches, i.batches = i.batches, nil
+	return batches, i.rewritten
+}
+
+func (i *inbox) close() {
+	i.mu.Lock()
+	stop := i.stop
+	i.stop = nil
+	i.mu.Unlock()
+	if stop != nil {
+		stop() // not under the lock: the log calls add
+	}
+}
+
+// run makes the view and keeps it until the context ends, or nobody has subscribed to it for a while.
+func (v *view) run(ctx context.Context) {
+	defer v.inbox.close()
+	defer v.end("nobody reads it")
+	v.build(ctx)
+	for {
+		now := v.hub.opts.Now()
+		next := now.Truncate(tellEvery).Add(tellDelay)
+		if !next.After(now) {
+			next = next.Add(tellEvery)
+		}
+		timer := time.NewTimer(next.Sub(now))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+			v.tick(v.hub.opts.Now())
+			if v.hub.expire(v, v.hub.opts.Now()) {
+				return
+			}
+		}
+	}
+}
+
+// build makes the view of what the log holds. Few are made at a time, since that takes a while.
+func (v *view) build(ctx context.Context) {
+	defer close(v.built)
+	select {
+	case v.hub.building <- struct{}{}:
+		defer func() { <-v.hub.building }()
+	case <-ctx.Done():
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.rebuild(v.hub.opts.Now())
+}
+
+func (v *view) rebuild(now time.Time) {
+	if v.table != nil {
+		v.hub.rows.Add(-int64(v.table.rows))
+	}
+	v.table, v.selector = newTable(&v.shape, v.hub.opts.MaxKeys), newSelector(&v.query, &v.shape)
+	v.floor, v.from = math.MinInt64, math.MinInt64
+	v.inbox.read(v.hub.opts.Log)
+	batches, _ := v.inbox.take()
+	v.apply(batches, now)
+	v.advance(now)
+	v.table.changes(v.from, v.through) // all of it is told by a snapshot
+	v.toldAt = now
+}
+
+// tick takes what came and tells what changed.
+func (v *view) tick(now time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.table == nil || v.ended != "" {
+		return
+	}
+	batches, rewritten := v.inbox.take()
+	if rewritten {
+		v.rebuild(now)
+		v.tellSnapshot()
+		return
+	}
+	v.apply(batches, now)
+	from, through, missing := v.from, v.through, v.missing
+	v.advance(now)
+	rows, buckets, cut := v.table.changes(v.from, v.through)
+	b := wire.Batch{Note: v.note(wire.Update, now), Rows: rows}
+	b.Cut = cut
+	moved := v.through != through || v.from > from && v.from > ceiling(v.oldest(now), v.query.Interval)
+	switch {
+	case len(buckets) > 0 || moved || !slices.Equal(missing, v.missing):
+	case now.Sub(v.toldAt) >= heartbeatEvery:
+		b.Kind = wire.Heartbeat
+	default:
+		return
+	}
+	v.tell(b)
+	v.toldAt = now
+	for _, start := range buckets {
+		v.hub.metrics.delay.Observe(float64(now.UnixMilli()-start-v.query.Interval) / 1000)
+	}
+}
+
+func (v *view) note(kind wire.Kind, now time.Time) wire.Note {
+	return wire.Note{Kind: kind, Sent: now.UnixMilli(), From: v.from, Through: v.through, Missing: v.missing}
+}
+
+func (v *view) oldest(now time.Time) int64 { return now.Add(-v.hub.opts.History).UnixMilli() }
+
+// advance moves the ends of what is told: on one side to what is complete and kept, on the other to the buckets that ended.
+func (v *view) advance(now time.Time) {
+	interval := v.query.Interval
+	v.through = floor(now.Add(-tellDelay).UnixMilli(), interval)
+	complete := max(v.hub.opts.Log.CompleteFrom(v.stream), v.oldest(now), v.floor)
+	v.from = max(v.from, ceiling(complete, interval)) // what was dropped does not come back
+	v.missing = v.hub.missing(v.stream, now)
+	for start := range v.table.buckets {
+		if start < v.from {
+			v.drop(start)
+		}
+	}
+	v.limitRows()
+}
+
+func (v *view) drop(start int64) {
+	before := v.table.rows
+	v.table.remove(start)
+	v.hub.rows.Add(int64(v.table.rows - before))
+}
+
+// limitRows drops the oldest buckets while all views together have too many rows and this one more than its share.
+func (v *view) limitRows() {
+	most := v.hub.opts.MaxRows
+	if v.hub.rows.Load() <= most {
+		return
+	}
+	share := int(most / max(1, v.hub.viewCount.Load()))
+	for _, start := range v.table.starts(math.MinInt64, math.MaxInt64) {
+		if v.table.rows <= share || v.hub.rows.Load() <= most {
+			break
+		}
+		v.drop(start)
+		v.floor = max(v.floor, start+v.query.Interval)
+		v.from = max(v.from, v.floor)
+	}
+}
+
+// apply adds the rows of batches.
+func (v *view) apply(batches []*Batch, now time.Time) {
+	before := v.table.rows
+	oldest, latest := floor(v.oldest(now), v.query.Interval), now.Add(v.hub.opts.History).UnixMilli()
+	kept := func(start int64) bool { return start >= oldest && start >= v.from && start < latest }
+	cut := func(start, events int64) {
+		if kept(start) && events > 0 {
+			v.hub.metrics.cut.Add(float64(events))
+			b := v.table.bucket(start)
+			b.cut += events
+			b.cutTold = false
+		}
+	}
+	for _, b := range batches {
+		if b.Stream != v.stream {
+			continue
+		}
+		for i := range b.Parts {
+			part := &b.Parts[i]
+			if part.Rollup != v.query.Rollup {
+				continue
+			}
+			if b.Newest != math.MinInt64 {
+				cut(floor(b.Newest, v.query.Interval), part.Cut)
+			}
+			err := v.selector.read(part.Rows, func(r *wire.Row) {
+				if kept(r.Start) && !v.table.add(r) {
+					v.hub.metrics.cut.Add(float64(r.Count))
+				}
+			}, cut)
+			if err != nil { // what it told is missing
+				v.hub.unreadable(b, part.Rollup, err)
+				v.floor = max(v.floor, after(b.Newest))
+			}
+		}
+	}
+	v.hub.rows.Add(int64(v.table.rows - before))
+}
