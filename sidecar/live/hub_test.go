@@ -1,0 +1,284 @@
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	wire "github.com/tidemark/tidemark/pkg/live"
+	"github.com/tidemark/tidemark/pkg/rollup"
+)
+
+// pass lets the bubble's time pass.
+func pass(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // the bubble's time
+	synctest.Wait()
+}
+
+func total() Query { return Query{Rollup: "log_writes", Interval: 1000} }
+
+func (w *world) event(offset int64, host string) {
+	w.batch(aSource, 1, offset, offset+1, time.Now().UnixMilli()-1, happening{at: time.Now().UnixMilli(), host: host, count: 1, offset: 1})
+}
+
+func TestASlowReaderIsToldAndThenRight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, HubOptions{})
+		defer w.hub.Close("the test ends")
+		w.event(0, "web-1")
+		slow, quick := w.subscribe(total(), wire.Uncompressed), w.subscribe(total(), wire.Uncompressed)
+		defer slow.s.Close()
+		defer quick.s.Close()
+		slow.next()
+		quick.next()
+		for i := range int64(60) {
+			pass(time.Second)
+			w.event(i+1, "web-1")
+			quick.drain()
+		}
+		pass(time.Second)
+		quick.drain()
+		if waits := len(slow.s.queue); waits > queueLength {
+			t.Errorf("%d batches wait", waits)
+		}
+		slow.next()
+		if slow.note.Kind != wire.Heartbeat || slow.note.Dropped < 50 {
+			t.Errorf("the slow reader is told %+v", slow.note)
+		}
+		slow.next()
+		if slow.note.Kind != wire.Snapshot || slow.note.Dropped != 0 {
+			t.Errorf("after that the slow reader is told %+v", slow.note)
+		}
+		w.event(61, "web-1")
+		pass(2 * time.Second)
+		slow.drain()
+		quick.drain()
+		if slow.note.Kind != wire.Update || quick.note.Dropped != 0 || len(quick.rows) < 60 {
+			t.Errorf("the readers were told %v and %v", slow.note, quick.note)
+		}
+		if diff := differences(slow.rows, quick.rows); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestWhatReadersAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, HubOptions{Partitions: func(string) []string { return []string{"events/3", "events/4"} }})
+		defer w.hub.Close("the test ends")
+		minute := total()
+		minute.Interval = 60_000
+		c, long := w.subscribe(total(), wire.LZ4), w.subscribe(minute, wire.Zstd)
+		defer c.s.Close()
+		defer long.s.Close()
+		c.next()
+		long.next()
+		if fmt.Sprint(c.note.Missing) != "[events/3 events/4]" || c.note.Through%1000 != 0 || c.note.From != c.note.Through-15*60_000+1000 && c.note.From != c.note.Through-15*60_000 {
+			t.Errorf("the snapshot tells %+v", c.note)
+		}
+		w.event(0, "web-1")
+		pass(10 * time.Second)
+		c.drain()
+		long.drain()
+		if fmt.Sprint(c.note.Missing) != "[events/4]" || len(c.rows) != 1 || len(long.rows) != 0 {
+			t.Errorf("%+v, %d rows and %d", c.note, len(c.rows), len(long.rows))
+		}
+		if text := strings.Join(long.kinds, " "); !strings.Contains(text, "heartbeat") {
+			t.Errorf("the reader of minutes was told %s", text)
+		}
+		pass(time.Minute)
+		c.drain()
+		long.drain()
+		if fmt.Sprint(c.note.Missing) != "[events/3 events/4]" || len(long.rows) != 1 || len(c.kinds) > 100 {
+			t.Errorf("%+v, %d rows, %v", c.note, len(long.rows), c.kinds)
+		}
+	})
+}
+
+func TestTooManyKeysAreCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, HubOptions{MaxKeys: 2})
+		defer w.hub.Close("the test ends")
+		for i := range int64(5) {
+			w.event(i, fmt.Sprintf("web-%d", i))
+		}
+		pass(2 * time.Second)
+		q := total()
+		q.GroupBy = []string{"host"}
+		c := w.subscribe(q, wire.Uncompressed)
+		defer c.s.Close()
+		c.next()
+		if len(c.rows) != 2 || c.note.Cut != 3 {
+			t.Errorf("%d rows, %d cut", len(c.rows), c.note.Cut)
+		}
+		pass(16 * time.Minute) // the keys of a bucket go with it
+		w.event(5, "web-5")
+		pass(2 * time.Second)
+		if fresh := w.fresh(q); len(fresh.rows) != 1 || fresh.note.Cut != 0 {
+			t.Errorf("%d rows, %d cut", len(fresh.rows), fresh.note.Cut)
+		}
+	})
+}
+
+func TestLimitsAndTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, HubOptions{MaxSubscribers: 2, MaxViews: 1})
+		c := w.subscribe(total(), wire.Uncompressed)
+		minute := total()
+		minute.Interval = 60_000
+		if _, err := w.hub.Subscribe(t.Context(), minute, Encoding{FormatArrow, wire.Uncompressed}); !errors.Is(err, ErrBusy) {
+			t.Errorf("a second view: %v", err)
+		}
+		second := w.subscribe(total(), wire.LZ4)
+		if _, err := w.hub.Subscribe(t.Context(), total(), Encoding{FormatArrow, wire.Uncompressed}); !errors.Is(err, ErrBusy) {
+			t.Errorf("a third reader: %v", err)
+		}
+		second.s.Close()
+		c.s.Close()
+		pass(linger / 2)
+		if s := w.hub.State(); s.Views != 1 || s.Subscribers != 0 {
+			t.Errorf("%+v shortly after", s)
+		}
+		pass(2 * linger)
+		if s := w.hub.State(); s.Views != 0 || s.Rows != 0 {
+			t.Errorf("%+v later", s)
+		}
+		c = w.subscribe(minute, wire.Uncompressed)
+		w.hub.Close("the test ends")
+		c.drain()
+		if !c.ended || c.note.Kind != wire.End || c.note.Reason != "the test ends" || c.kinds[0] != "snapshot" {
+			t.Errorf("the reader was told %v, at last %+v", c.kinds, c.note)
+		}
+		if _, err := w.hub.Subscribe(t.Context(), minute, Encoding{FormatArrow, wire.Uncompressed}); !errors.Is(err, ErrClosed) {
+			t.Errorf("a reader after the end: %v", err)
+		}
+	})
+}
+
+// heap is the memory in use, in bytes.
+func heap() int64 {
+	var m runtime.MemStats
+	for range 2 {
+		runtime.GC()
+	}
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestAThousandReadersShareWhatIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, HubOptions{})
+		var rows []happening
+		at := time.Now().UnixMilli()
+		for i := range 2000 {
+			rows = append(rows, happening{at: at, host: fmt.Sprintf("web-%d", i), count: 1, offset: float64(i)})
+		}
+		w.batch(aSource, 1, 0, 2000, math.MinInt64, rows...)
+		q := total()
+		q.GroupBy = []string{"host"}
+		pass(2 * time.Second)
+		before := heap()
+		var readers sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var mu sync.Mutex
+		read := map[string]int{}
+		for range 1000 {
+			readers.Go(func() {
+				s, err := w.hub.Subscribe(ctx, q, Encoding{FormatArrow, wire.LZ4})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer s.Close()
+				var sum int
+				for {
+					text, err := s.Next(ctx)
+					if err != nil {
+						mu.Lock()
+						defer mu.Unlock()
+						read[fmt.Sprintf("%d bytes, %v", sum, err)]++
+						return
+					}
+					sum += len(text)
+				}
+			})
+		}
+		synctest.Wait()
+		for i := range int64(20) {
+			w.event(2000+i, "web-1")
+			pass(time.Second)
+		}
+		if s := w.hub.State(); s.Subscribers != 1000 || s.Views != 1 {
+			t.Errorf("%+v", s)
+		}
+		var encoded int
+		for _, v := range w.hub.views {
+			v.mu.Lock()
+			for _, o := range v.outlets {
+				encoded += o.encoded
+			}
+			v.mu.Unlock()
+		}
+		if encoded > 25 {
+			t.Errorf("%d batches were written for 20 seconds", encoded)
+		}
+		used := heap() - before
+		t.Logf("%d bytes a reader, with the view", used/1000)
+		if used > 16<<20 {
+			t.Errorf("a thousand readers take %d bytes", used)
+		}
+		w.hub.Close("the test ends")
+		readers.Wait()
+		if len(read) != 1 || !strings.HasSuffix(fmt.Sprint(read), io.EOF.Error()+":1000]") {
+			t.Errorf("the readers read %v", read)
+		}
+	})
+}
+
+func TestMemoryOfManyKeysIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const keys, most = 20_000, 200_000
+		w := newWorld(t, HubOptions{MaxRows: most, Rollups: []rollup.Definition{writes}})
+		defer w.hub.Close("the test ends")
+		q := total()
+		q.GroupBy = []string{"host"}
+		c := w.subscribe(q, wire.Uncompressed)
+		defer c.s.Close()
+		before := heap()
+		newest := int64(math.MinInt64)
+		for i := range int64(25) {
+			var rows []happening
+			for k := range keys + 100 {
+				rows = append(rows, happening{at: time.Now().UnixMilli(), host: fmt.Sprintf("web-%d", k), count: 1, offset: 1})
+			}
+			b := w.batch(aSource, 1, i*keys, (i+1)*keys, newest, rows...)
+			newest = b.Newest
+			clear(w.events)
+			pass(2 * time.Second)
+			b.Parts = nil // the log's memory is not what is measured
+		}
+		c.drain()
+		s := w.hub.State()
+		used := heap() - before
+		t.Logf("%d rows in %d bytes: %d a row", s.Rows, used, used/max(1, s.Rows))
+		if s.Rows > most || s.Rows < most/2 {
+			t.Errorf("%d rows are kept, with a limit of %d", s.Rows, most)
+		}
+		if used > 400*most {
+			t.Errorf("%d rows take %d bytes", s.Rows, used)
+		}
+		fresh := w.fresh(q)
+		if told := fresh.note.Through - fresh.note.From; told > (most/keys+1)*2000 || fresh.note.Cut == 0 || len(fresh.rows) == 0 {
+			t.Errorf("a reader is told %d ms, %d rows, %+v", told, len(fresh.rows), fresh.note)
+		}
+	})
+}
