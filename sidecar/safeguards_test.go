@@ -90,10 +90,10 @@ var safeguards = []struct {
 		{"commit.go", "told := p.orphaned || p.told >= p.done.Commit", "told := true"},
 	}},
 	{"a start, and the end of the owner before, are committed before the first read", "Counts", []change{
-		{"partition.go", "if !p.commitBarrier(ctx, p.engine.State()) {\n\t\t\treturn p.over()\n\t\t}\n\t\treturn p.reading", "return p.reading"},
+		{"partition.go", "if !p.commitBarrier(ctx, p.engine.State()) {\n\t\t\treturn p.over()\n\t\t}\n\t\tp.teller", "p.teller"},
 	}},
 	{"what the owner before committed is kept before the first read", "Counts", []change{
-		{"partition.go", "if !p.commitBarrier(ctx, p.engine.State()) {\n\t\t\treturn p.over()\n\t\t}\n\t\treturn p.reading", "if !p.commitNow(ctx, p.engine.State()) {\n\t\t\treturn nil\n\t\t}\n\t\treturn p.reading"},
+		{"partition.go", "if !p.commitBarrier(ctx, p.engine.State()) {\n\t\t\treturn p.over()\n\t\t}\n\t\tp.teller", "if !p.commitNow(ctx, p.engine.State()) {\n\t\t\treturn nil\n\t\t}\n\t\tp.teller"},
 	}},
 	{"a new lineage is newer than the one before", "Counts", []change{
 		{"restart.go", "plan.Begin(offset, last.Lineage+1, topicID)", "plan.Begin(offset, last.Lineage, topicID)"},
