@@ -255,6 +255,13 @@ func (c *catalog) publish(ctx context.Context) error {
 // kafkaError is what Kafka, not Elasticsearch, failed with.
 type kafkaError struct{ error }
 
+// known names the partitions of a stream, as they were counted last.
+func (c *catalog) known(stream string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.partitions[stream])
+}
+
 // count lists the partitions of a stream's topics.
 func (c *catalog) count(ctx context.Context, s *stream) ([]string, error) {
 	partitions := []string{}

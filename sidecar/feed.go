@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,7 @@ import (
 type liveValues struct {
 	feed    *live.Feed
 	log     *live.Log
+	hub     atomic.Pointer[live.Hub] // nil before there are readers
 	topic   string
 	history time.Duration
 }
@@ -56,6 +58,9 @@ func (v *liveValues) status() *status.LiveStatus {
 	s := &status.LiveStatus{Component: status.Component{OK: err == nil, Since: since}, Topic: v.topic, Batches: stats.Batches, Bytes: stats.Bytes}
 	if err != nil {
 		s.Error = err.Error()
+	}
+	if hub := v.hub.Load(); hub != nil {
+		s.Readers, s.Views = hub.State().Subscribers, hub.State().Views
 	}
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -45,16 +46,12 @@ func runSidecar(ctx context.Context, cfg *config.Config, logger *slog.Logger, st
 	if err != nil {
 		return err
 	}
-	server := status.NewServer(status.Options{
-		Listen: cfg.HTTP.Listen, Source: pl, Querier: newQuerier(client, cfg.Elasticsearch.IndexPrefix), Logger: logger,
-	})
-	pl.register(server.Registerer())
-	listener, err := server.Listen(ctx)
+	server, listener, closeLive, err := newServer(ctx, pl)
 	if err != nil {
 		pl.kafkaClient.Close()
 		return err
 	}
-	logger.Info("listening", "address", "http://"+listener.Addr().String())
+	defer closeLive()
 	if started != nil {
 		started(pl, listener.Addr().String())
 	}
@@ -76,6 +73,30 @@ func runSidecar(ctx context.Context, cfg *config.Config, logger *slog.Logger, st
 	}
 	logger.Info("stopped")
 	return nil
+}
+
+// newServer makes the pipeline's HTTP server, listening.
+func newServer(ctx context.Context, pl *pipeline) (server *status.Server, l net.Listener, closeLive func(), err error) {
+	encryption, err := status.TLSConfig(pl.cfg.HTTP.TLS)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	server = status.NewServer(status.Options{
+		Listen: pl.cfg.HTTP.Listen, Source: pl, Querier: newQuerier(pl.client, pl.prefix()), TLS: encryption, Logger: pl.logger,
+	})
+	pl.register(server.Registerer())
+	if l, err = server.Listen(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if closeLive, err = pl.serveLive(server); err != nil {
+		return nil, nil, nil, errors.Join(err, l.Close())
+	}
+	scheme := "http://"
+	if encryption != nil {
+		scheme = "https://"
+	}
+	pl.logger.Info("listening", "address", scheme+l.Addr().String())
+	return server, l, closeLive, nil
 }
 
 // register adds the metrics of the writer, the tiers, the live values and the dead letters.

@@ -89,6 +89,17 @@ type Elasticsearch struct {
 type HTTP struct {
 	// Listen is the address of /healthz, /readyz, /metrics, /status and the page. Default: 127.0.0.1:8089.
 	Listen string `yaml:"listen"`
+	// TLS is off when absent.
+	TLS *ServerTLS `yaml:"tls"`
+}
+
+// ServerTLS holds the files of the server's side of TLS connections, in PEM.
+type ServerTLS struct {
+	// CertFile and KeyFile identify the sidecar.
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+	// ClientCAFile has the certificates to trust with those of clients, which have to bring one then. Default: empty, they need none.
+	ClientCAFile string `yaml:"client_ca_file"`
 }
 
 // Live says how what is counted is told at once, before any window is sealed.

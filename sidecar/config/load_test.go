@@ -35,6 +35,7 @@ func TestAnEmptyFileGivesTheDefaults(t *testing.T) {
 		Kafka:         Kafka{Brokers: []string{"127.0.0.1:9092"}, Group: "tidemark", Start: "earliest", SessionTimeout: 10 * time.Second},
 		Elasticsearch: Elasticsearch{Addresses: []string{"http://127.0.0.1:9200"}, IndexPrefix: "tidemark", RequestTimeout: 20 * time.Second},
 		HTTP:          HTTP{Listen: "127.0.0.1:8089"},
+		Live:          Live{Enabled: true, History: 15 * time.Minute, MaxBytes: 64 << 20, MaxSubscribers: 1000},
 		Collect:       Collect{Topic: "metrics", Period: 10 * time.Second, Processes: 10},
 	}
 	for _, text := range []string{"", "# nothing\n", "---\n", "kafka:\nstreams: []\n", "{}"} {
@@ -55,6 +56,20 @@ func TestASmallStreamGetsTheDefaults(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestLiveTopicFollowsTheGroup(t *testing.T) {
+	for _, test := range []struct{ topic, group, want string }{
+		{"", "tidemark", "tidemark.live"},
+		{"a", "tidemark", "a"},
+		{"", "tide mark/é", "tide_mark__.b6b1bd71.live"},
+		{"", strings.Repeat("g", 249), strings.Repeat("g", 200) + ".6f0b4b5b.live"},
+	} {
+		l := Live{Topic: test.topic}
+		if got := l.TopicOf(test.group); got != test.want {
+			t.Errorf("the live topic of group %q is %q, not %q", test.group, got, test.want)
+		}
 	}
 }
 
@@ -83,6 +98,7 @@ kafka:
   session_timeout: 1m30s
   group: $${BROKER}
   sasl: {mechanism: plain, username: u, password: "${KAFKA_PASSWORD}"}
+live: {topic: live}
 streams:
 - name: &name a
   topics: [*name]

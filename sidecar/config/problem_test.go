@@ -18,6 +18,10 @@ func inRollup(settings string) string {
 
 func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 	tests := []struct{ text, want string }{
+		{
+			"http:\n  tls: {cert_file: a}",
+			"t.yaml:2:8: http.tls: cert_file and key_file are needed",
+		},
 		// YAML itself.
 		{
 			"kafka: [",
@@ -37,11 +41,11 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		},
 		{
 			"- a",
-			"t.yaml:1:1: a mapping with the keys kafka, elasticsearch, http, collect, streams is expected, not a list",
+			"t.yaml:1:1: a mapping with the keys kafka, elasticsearch, http, live, collect, streams is expected, not a list",
 		},
 		{
 			"text",
-			"t.yaml:1:1: a mapping with the keys kafka, elasticsearch, http, collect, streams is expected, not text",
+			"t.yaml:1:1: a mapping with the keys kafka, elasticsearch, http, live, collect, streams is expected, not text",
 		},
 		{
 			"<<: {a: b}",
@@ -82,7 +86,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		// Keys and types.
 		{
 			"kafak: {}",
-			"t.yaml:1:1: unknown key \"kafak\", did you mean \"kafka\": allowed are kafka, elasticsearch, http, collect, streams",
+			"t.yaml:1:1: unknown key \"kafak\", did you mean \"kafka\": allowed are kafka, elasticsearch, http, live, collect, streams",
 		},
 		{
 			"kafka: {brokes: [a:1]}",
@@ -90,7 +94,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		},
 		{
 			"colour: red",
-			"t.yaml:1:1: unknown key \"colour\": allowed are kafka, elasticsearch, http, collect, streams",
+			"t.yaml:1:1: unknown key \"colour\": allowed are kafka, elasticsearch, http, live, collect, streams",
 		},
 		{
 			"kafka: text",
@@ -301,6 +305,18 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		{
 			"http: {listen: localhost}",
 			"t.yaml:1:16: http.listen: \"localhost\" is no address: host:port is allowed, such as 127.0.0.1:9092",
+		},
+		{
+			"live: {enabled: yes, max_bytes: 64MiB}",
+			"t.yaml:1:17: live.enabled: \"yes\" is neither true nor false" + "\n" +
+				"t.yaml:1:33: live.max_bytes: \"64MiB\" is no whole number",
+		},
+		{
+			"live: {topic: '/', history: 2h, max_bytes: 1, max_subscribers: 0}",
+			"t.yaml:1:15: live.topic: \"/\" cannot be a topic: up to 249 letters, digits, dots, _ and - are allowed" + "\n" +
+				"t.yaml:1:29: live.history: 2h is not possible: 1m to 1h are allowed" + "\n" +
+				"t.yaml:1:44: live.max_bytes: 1 is not possible: 1048576 to 17179869184 are allowed" + "\n" +
+				"t.yaml:1:64: live.max_subscribers: 0 is not possible: 1 to 100000 are allowed",
 		},
 		{
 			"collect: {topic: '', period: 50ms, processes: 101}",

@@ -53,6 +53,9 @@ func (v *validator) config(c *Config) {
 	v.kafka(&c.Kafka)
 	v.elasticsearch(&c.Elasticsearch)
 	v.address("http.listen", c.HTTP.Listen, true)
+	if t := c.HTTP.TLS; t != nil && (t.CertFile == "" || t.KeyFile == "") {
+		v.fail("http.tls", "cert_file and key_file are needed")
+	}
 	v.live(c)
 	v.collect(&c.Collect)
 	v.streams(c)

@@ -21,7 +21,7 @@ const (
 // failure is the body of every answer that is not a success.
 type failure struct {
 	Error struct {
-		// Code is one of invalid, busy, forbidden, not_found, timeout, unavailable, failed.
+		// Code is one of invalid, busy, unauthorized, forbidden, not_found, timeout, unavailable, failed.
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	} `json:"error"`
@@ -38,7 +38,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(append(text, '\n')) // the reader is gone: nobody to tell
 }
 
-func writeFailure(w http.ResponseWriter, status int, code, message string) {
+// WriteFailure answers with an error, in the form that all errors of the server have.
+func WriteFailure(w http.ResponseWriter, status int, code, message string) {
 	var f failure
 	f.Error.Code, f.Error.Message = code, message
 	writeJSON(w, status, f)
@@ -105,7 +106,7 @@ func (s *Server) catalog(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) query(w http.ResponseWriter, r *http.Request) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		writeFailure(w, http.StatusUnsupportedMediaType, "invalid", "the body must be of type application/json")
+		WriteFailure(w, http.StatusUnsupportedMediaType, "invalid", "the body must be of type application/json")
 		return
 	}
 	var request QueryRequest
@@ -115,11 +116,11 @@ func (s *Server) query(w http.ResponseWriter, r *http.Request) {
 		if errors.As(err, &tooLong) {
 			status, err = http.StatusRequestEntityTooLarge, fmt.Errorf("the body is longer than %d bytes", maxBodyBytes)
 		}
-		writeFailure(w, status, "invalid", err.Error())
+		WriteFailure(w, status, "invalid", err.Error())
 		return
 	}
 	if err := request.Check(); err != nil {
-		writeFailure(w, http.StatusBadRequest, "invalid", err.Error())
+		WriteFailure(w, http.StatusBadRequest, "invalid", err.Error())
 		return
 	}
 	s.ask(w, r, func(ctx context.Context) (any, error) {
@@ -145,7 +146,7 @@ func decode(from io.Reader, into any) error {
 // ask runs f within the limits of number and time, and writes what it gives.
 func (s *Server) ask(w http.ResponseWriter, r *http.Request, f func(context.Context) (any, error)) {
 	if s.querier == nil {
-		writeFailure(w, http.StatusNotFound, "not_found", "this command does not answer queries")
+		WriteFailure(w, http.StatusNotFound, "not_found", "this command does not answer queries")
 		return
 	}
 	select {
@@ -153,7 +154,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, f func(context.Cont
 		defer func() { <-s.running }()
 	default:
 		w.Header().Set("Retry-After", "1")
-		writeFailure(w, http.StatusTooManyRequests, "busy", "too many queries are running; ask again in a moment")
+		WriteFailure(w, http.StatusTooManyRequests, "busy", "too many queries are running; ask again in a moment")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), queryTimeout)
@@ -163,12 +164,12 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request, f func(context.Cont
 	case err == nil:
 		writeJSON(w, http.StatusOK, answer)
 	case errors.Is(err, ErrInvalid):
-		writeFailure(w, http.StatusBadRequest, "invalid", err.Error())
+		WriteFailure(w, http.StatusBadRequest, "invalid", err.Error())
 	case errors.Is(err, ErrUnavailable):
-		writeFailure(w, http.StatusServiceUnavailable, "unavailable", err.Error())
+		WriteFailure(w, http.StatusServiceUnavailable, "unavailable", err.Error())
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		writeFailure(w, http.StatusGatewayTimeout, "timeout", fmt.Sprintf("the query took longer than %s", queryTimeout))
+		WriteFailure(w, http.StatusGatewayTimeout, "timeout", fmt.Sprintf("the query took longer than %s", queryTimeout))
 	default:
-		writeFailure(w, http.StatusBadGateway, "failed", err.Error())
+		WriteFailure(w, http.StatusBadGateway, "failed", err.Error())
 	}
 }

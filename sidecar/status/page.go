@@ -68,12 +68,12 @@ func contentType(name string) string {
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		writeFailure(w, http.StatusMethodNotAllowed, "invalid", r.Method+" is not answered here")
+		WriteFailure(w, http.StatusMethodNotAllowed, "invalid", r.Method+" is not answered here")
 		return
 	}
 	file, found := p.files[r.URL.Path]
 	if !found {
-		writeFailure(w, http.StatusNotFound, "not_found", "there is nothing here: see / for the page, /status, /metrics, /healthz and /readyz")
+		WriteFailure(w, http.StatusNotFound, "not_found", "there is nothing here: see / for the page, /status, /metrics, /healthz and /readyz")
 		return
 	}
 	w.Header().Set("Content-Type", file.contentType)

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,8 @@ type Options struct {
 	Source Source
 	// Querier answers the page's queries; nil: the page shows the state without charts.
 	Querier Querier
+	// TLS has connections encrypted; nil: they are not. With ClientCAs, everything but /healthz and /readyz is answered only to clients that bring a certificate.
+	TLS *tls.Config
 	// Logger hears of requests that cannot be served. Default: slog's.
 	Logger *slog.Logger
 }
@@ -43,6 +46,7 @@ type Server struct {
 	listen   string
 	source   Source
 	querier  Querier
+	tls      *tls.Config
 	running  chan struct{}
 	logger   *slog.Logger
 	registry *prometheus.Registry
@@ -55,7 +59,7 @@ func NewServer(opts Options) *Server {
 		opts.Logger = slog.Default()
 	}
 	s := &Server{
-		listen: opts.Listen, source: opts.Source, querier: opts.Querier, logger: opts.Logger,
+		listen: opts.Listen, source: opts.Source, querier: opts.Querier, tls: opts.TLS, logger: opts.Logger,
 		running: make(chan struct{}, maxQueries), registry: prometheus.NewRegistry(), mux: http.NewServeMux(),
 	}
 	s.registry.MustRegister(newCollector(opts.Source), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -82,11 +86,15 @@ func (s *Server) Handle(pattern string, handler http.Handler) { s.mux.Handle(pat
 func (s *Server) Handler() http.Handler {
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeFailure(w, http.StatusForbidden, "forbidden", "requests of other sites are not answered")
+		WriteFailure(w, http.StatusForbidden, "forbidden", "requests of other sites are not answered")
 	}))
 	guarded := guard.Handler(s.mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setSecurityHeaders(w.Header())
+		if !s.known(r) {
+			WriteFailure(w, http.StatusUnauthorized, "unauthorized", "a client's certificate is needed that http.tls.client_ca_file trusts")
+			return
+		}
 		guarded.ServeHTTP(w, r)
 	})
 }
@@ -130,7 +138,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	server.RegisterOnShutdown(endRequests)
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() {
+		if s.tls == nil {
+			failed <- server.Serve(l)
+			return
+		}
+		server.TLSConfig = s.tls.Clone()
+		failed <- server.ServeTLS(l, "", "")
+	}()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve on %s: %w", l.Addr(), err)

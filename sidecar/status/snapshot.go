@@ -42,6 +42,9 @@ type LiveStatus struct {
 	// Batches and Bytes are what is held of the last minutes, of all sidecars.
 	Batches int   `json:"batches"`
 	Bytes   int64 `json:"bytes"`
+	// Readers are those of GET /api/v1/live, Views how many different queries they read.
+	Readers int `json:"readers"`
+	Views   int `json:"views"`
 }
 
 // StreamStatus is the state of a stream.
