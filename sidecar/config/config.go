@@ -118,14 +118,6 @@ type Live struct {
 	TokenFile string `yaml:"token_file"`
 }
 
-// TopicOf is the live topic of a group.
-func (l *Live) TopicOf(group string) string {
-	if l.Topic != "" {
-		return l.Topic
-	}
-	return group + ".live"
-}
-
 // Collect says what `tidemark collect` writes.
 type Collect struct {
 	// Topic that the host's metrics go to; it is created where it does not exist. Default: metrics.

@@ -126,11 +126,8 @@ func (v *validator) elasticsearch(e *Elasticsearch) {
 
 func (v *validator) live(c *Config) {
 	l := &c.Live
-	switch {
-	case l.Topic != "":
+	if l.Topic != "" {
 		v.topic("live.topic", l.Topic)
-	case l.Enabled && !topicPattern.MatchString(l.TopicOf(c.Kafka.Group)) && c.Kafka.Group != "":
-		v.fail("live.topic", "it is needed, since %q cannot be a topic: set it, or set live.enabled to false", l.TopicOf(c.Kafka.Group))
 	}
 	v.duration("live.history", l.History, time.Minute, time.Hour)
 	if l.MaxBytes < minLiveBytes || l.MaxBytes > maxLiveBytes {
