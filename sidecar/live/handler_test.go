@@ -65,10 +65,10 @@ func (w *world) serve() (p *pipes, stop func() error) {
 	}
 }
 
-// open asks for a stream.
-func (p *pipes) open(t *testing.T, target string) (net.Conn, *http.Response) {
+// open asks for a stream, which is read from body.
+func (p *pipes) open(t *testing.T, target, contentType string) (c net.Conn, body io.Reader) {
 	t.Helper()
-	c := p.dial()
+	c = p.dial()
 	if _, err := io.WriteString(c, "GET "+target+" HTTP/1.1\r\nHost: sidecar\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,10 @@ func (p *pipes) open(t *testing.T, target string) (net.Conn, *http.Response) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, r
+	if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != contentType {
+		t.Fatalf("%d, %v", r.StatusCode, r.Header)
+	}
+	return c, r.Body // closing the connection is enough
 }
 
 type line struct {
@@ -93,14 +96,11 @@ func TestStreamOfJSONLinesEndsWithTheServer(t *testing.T) {
 		w := newWorld(t, HubOptions{})
 		w.event(0, "web-1")
 		p, stop := w.serve()
-		c, r := p.open(t, endpoint+"?rollup=log_writes&format=json&groupBy=host")
-		if r.StatusCode != 200 || r.Header.Get("Content-Type") != ContentTypeJSON {
-			t.Fatalf("%d, %v", r.StatusCode, r.Header)
-		}
+		c, body := p.open(t, endpoint+"?rollup=log_writes&format=json&groupBy=host", ContentTypeJSON)
 		lines := make(chan line)
 		go func() {
 			defer close(lines)
-			for d := json.NewDecoder(r.Body); ; {
+			for d := json.NewDecoder(body); ; {
 				var l line
 				if err := d.Decode(&l); err != nil {
 					if !errors.Is(err, io.EOF) {
@@ -150,13 +150,13 @@ func TestArrowStreamOfASnapshot(t *testing.T) {
 			w.event(0, "web-1")
 			pass(2 * time.Second)
 			p, stop := w.serve()
-			c, r := p.open(t, endpoint+"?rollup=log_writes&once=true&compression="+compression)
-			reader, err := wire.NewReader(r.Body)
+			c, body := p.open(t, endpoint+"?rollup=log_writes&once=true&compression="+compression, wire.ContentType)
+			reader, err := wire.NewReader(body)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s := reader.Shape(); r.Header.Get("Content-Type") != wire.ContentType || s.Rollup != "log_writes" || len(s.Dimensions) != 0 || s.Measures[0] != "offset" || s.Conditions[0] != "errors" {
-				t.Errorf("%v, %+v", r.Header, s)
+			if s := reader.Shape(); s.Rollup != "log_writes" || len(s.Dimensions) != 0 || s.Measures[0] != "offset" || s.Conditions[0] != "errors" {
+				t.Errorf("%+v", s)
 			}
 			first, err := reader.Next()
 			if err != nil || first.Kind != wire.Snapshot || len(first.Rows) != 1 || first.Rows[0].Count != 1 {
@@ -169,7 +169,7 @@ func TestArrowStreamOfASnapshot(t *testing.T) {
 			if _, err := reader.Next(); !errors.Is(err, io.EOF) {
 				t.Error(err)
 			}
-			if rest, err := io.ReadAll(r.Body); len(rest) > 0 || err != nil {
+			if rest, err := io.ReadAll(body); len(rest) > 0 || err != nil {
 				t.Errorf("after the stream: %d bytes, %v", len(rest), err)
 			}
 			c.Close()
@@ -185,7 +185,7 @@ func TestAReaderThatTakesNothingIsLetGo(t *testing.T) {
 		w := newWorld(t, HubOptions{})
 		defer w.hub.Close("the test ends")
 		p, stop := w.serve()
-		c, _ := p.open(t, endpoint+"?rollup=log_writes")
+		c, _ := p.open(t, endpoint+"?rollup=log_writes", wire.ContentType)
 		defer c.Close()
 		if s := w.hub.State(); s.Subscribers != 1 {
 			t.Errorf("%+v", s)
@@ -195,7 +195,7 @@ func TestAReaderThatTakesNothingIsLetGo(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		// Nor does one hold up the end.
-		c, _ = p.open(t, endpoint+"?rollup=log_writes")
+		c, _ = p.open(t, endpoint+"?rollup=log_writes", wire.ContentType)
 		defer c.Close()
 		before := time.Now()
 		if err := stop(); err != nil || time.Since(before) > lastTimeout+time.Second {

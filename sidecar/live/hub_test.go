@@ -204,8 +204,8 @@ func TestAThousandReadersShareWhatIsWritten(t *testing.T) {
 					text, err := s.Next(ctx)
 					if err != nil {
 						mu.Lock()
-						defer mu.Unlock()
 						read[fmt.Sprintf("%d bytes, %v", sum, err)]++
+						mu.Unlock()
 						return
 					}
 					sum += len(text)

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tidemark/tidemark/pkg/plugin"
+	"github.com/tidemark/tidemark/sidecar/live"
 	"github.com/tidemark/tidemark/sidecar/status"
 )
 
@@ -50,6 +51,7 @@ func metrics(t *testing.T) map[string][]string {
 		slices.Sort(labels)
 		all[match[1]] = labels
 	}
+	maps.Copy(all, liveMetrics(t))
 	sources, err := filepath.Glob(filepath.Join(root, "sidecar", "*.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +68,22 @@ func metrics(t *testing.T) map[string][]string {
 				all[match[1]] = nil
 			}
 		}
+	}
+	return all
+}
+
+// liveMetrics gives the metrics of live readers, which have no labels.
+func liveMetrics(t *testing.T) map[string][]string {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	live.NewHub(live.HubOptions{}).Register(registry)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	for _, f := range families {
+		all[f.GetName()] = nil
 	}
 	return all
 }
