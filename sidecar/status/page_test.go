@@ -3,6 +3,7 @@ package status
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"math"
 	"net/http"
@@ -117,8 +118,24 @@ func browse(t *testing.T, url, name string, flags ...string) string {
 	return document.String()
 }
 
+// liveLines tells five minutes of live values, and ends: a browser's virtual time stands still while a stream lasts.
+func liveLines(w http.ResponseWriter, r *http.Request) {
+	now := time.Now().Unix() * 1000
+	var rows []string
+	for t := now - 300_000; t < now; t += 1000 {
+		rows = append(rows, fmt.Sprintf(`{"start":%d,"count":%d}`, t, 300+t/1000%60))
+	}
+	if r.URL.Query().Get("rollup") != "log_writes" || r.URL.Query().Get("format") != "json" {
+		w.WriteHeader(http.StatusBadRequest)
+	}
+	note := fmt.Sprintf(`"from":%d,"through":%d`, now-300_000, now)
+	_, _ = fmt.Fprintf(w, `{"kind":"snapshot",%s,"missing":["topic-app-info/2"],"rows":[%s]}`+"\n"+`{"kind":"end",%s,"reason":"once"}`+"\n", note, strings.Join(rows, ","), note)
+}
+
 func TestPageShowsTheState(t *testing.T) {
-	url, stop := serve(t, newTestServer(busySource{}, newWaves(math.MaxInt32)))
+	s := newTestServer(busySource{}, newWaves(math.MaxInt32))
+	s.Handle("GET /api/v1/live", http.HandlerFunc(liveLines))
+	url, stop := serve(t, s)
 	for name, flags := range map[string][]string{
 		"light":           nil,
 		"dark on a phone": {"--blink-settings=preferredColorScheme=0", "--window-size=390,2600", "--force-device-scale-factor=2"},
@@ -127,6 +144,7 @@ func TestPageShowsTheState(t *testing.T) {
 			document := browse(t, url, strings.ReplaceAll(name, " ", "-"), flags...)
 			for _, want := range []string{
 				"topic-app-info/3", "✓ balanced", "Average of offset", "checkout.log", `id="chip-elasticsearch" class="chip" data-state="good"`, "<canvas", "· log_writes",
+				"events per second · log_writes · the last 5 minutes", "Nothing is heard of topic-app-info/2",
 			} {
 				if !strings.Contains(document, want) {
 					t.Errorf("%s is not on the page", want)
@@ -152,9 +170,13 @@ func TestPageSaysThatElasticsearchIsAway(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			url, stop := serve(t, newTestServer(busySource{away: true}, newWaves(test.answers)))
+			s := newTestServer(busySource{away: true}, newWaves(test.answers))
+			s.Handle("GET /api/v1/live", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				WriteFailure(w, http.StatusServiceUnavailable, "unavailable", "the live topic cannot be read")
+			}))
+			url, stop := serve(t, s)
 			document := browse(t, url, strings.ReplaceAll(name, " ", "-"))
-			for _, want := range []string{"<strong>Elasticsearch is away</strong>", "connection refused", test.want, "64 MiB of documents wait"} {
+			for _, want := range []string{"<strong>Elasticsearch is away</strong>", "connection refused", test.want, "64 MiB of documents wait", "the live topic cannot be read"} {
 				if !strings.Contains(document, want) {
 					t.Errorf("%s is not on the page", want)
 				}

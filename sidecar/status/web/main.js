@@ -3,12 +3,14 @@ import * as api from './api.js';
 import * as format from './format.js';
 import { Palette, theme } from './palette.js';
 import { TimeChart } from './chart.js';
+import { LiveStream } from './live.js';
 import * as tables from './tables.js';
 
 const statusPeriod = 1000;
 const queryPeriod = 2000;
 const longestWait = 10000;
 const top = 8;
+const liveRange = 300000; // ms that the live chart shows
 
 const $ = (id) => document.getElementById(id);
 const palette = new Palette();
@@ -24,11 +26,13 @@ const page = {
   live: true,
   asked: false, // whether something is to be read though the page is paused
   stoppedAt: 0,
+  followed: '', // the rollup of the live chart
   volume: 'count',
   generation: 0, // counts changes of the selection, so that late answers are dropped
 };
 
 const charts = {
+  live: new TimeChart($('chart-live'), { bars: true, fromZero: true, theme: theme() }),
   volume: new TimeChart($('chart-volume'), { bars: true, fromZero: true, theme: theme() }),
   sources: new TimeChart($('chart-sources'), { fromZero: true, theme: theme() }),
   average: new TimeChart($('chart-average'), { theme: theme() }),
@@ -82,11 +86,38 @@ function selectionChanged() {
   page.generation++;
   palette.reset();
   for (const c of Object.values(charts)) {
+    if (c === charts.live) continue; // which is of the rollup alone
     c.clear();
     c.message('Reading');
   }
+  followLive();
   remember();
   readSoon();
+}
+
+// ---- the last minutes, second by second
+
+const stream = new LiveStream((counts, problem) => {
+  const chart = charts.live;
+  const { rollup } = selection();
+  chart.title('Live', `events per second · ${rollup?.name ?? ''} · the last 5 minutes`);
+  chart.message(problem);
+  if (problem !== '' && !chart.filled) return;
+  chart.notices(counts.missing.length === 0 ? [] : [`Nothing is heard of ${counts.missing.slice(0, 3).join(', ')}${counts.missing.length > 3 ? ' and others' : ''}`]);
+  const frame = counts.frame(liveRange + 60000);
+  if (frame.times.length === 0) chart.message('The first seconds are on their way');
+  else chart.show([{ ...frame, name: 'total', slot: 0 }], { range: liveRange, interval: 1000, now: now(), tidemark: tidemark() });
+});
+
+/** The stream is read while it is shown. */
+function followLive() {
+  const name = selection().rollup?.name ?? '';
+  if (name !== page.followed) {
+    page.followed = name;
+    charts.live.clear();
+    charts.live.message(page.live ? 'Reading' : 'Paused');
+  }
+  stream.follow(page.live && !document.hidden ? name : '');
 }
 
 function readSoon() {
@@ -252,6 +283,7 @@ async function readSeries() {
     }
   }
   if (page.rollups.length === 0) for (const c of Object.values(charts)) c.message('Waiting for the first rollup');
+  followLive();
   await refresh();
 }
 
@@ -317,8 +349,10 @@ $('live').addEventListener('click', () => {
   page.stoppedAt = api.now();
   $('live').setAttribute('aria-pressed', String(page.live));
   $('live').querySelector('span').textContent = page.live ? 'Live' : 'Paused';
+  followLive();
   if (page.live) queries.soon();
 });
+document.addEventListener('visibilitychange', followLive);
 
 for (const button of document.querySelectorAll('#chart-volume .switch button')) {
   button.addEventListener('click', () => {
