@@ -93,12 +93,12 @@ func (t *teller) full(e *aggregate.Engine) bool {
 	return t != nil && e.Live() != nil && e.Live().Bytes() > fullBytes
 }
 
-// due is when to tell next; nil for not before something was counted.
+// due is when to tell next, at the same times in all partitions, so that one request writes what they tell; nil for not before something was counted.
 func (t *teller) due(e *aggregate.Engine) <-chan time.Time {
 	if t == nil || e.Live() == nil || e.Live().Empty() {
 		return nil
 	}
-	return time.After(liveEvery - time.Since(t.told))
+	return time.After(time.Until(t.told.Truncate(liveEvery).Add(liveEvery)))
 }
 
 // tell publishes what was counted, if it is time, or there is much, or at once.
@@ -107,7 +107,7 @@ func (t *teller) tell(e *aggregate.Engine, atOnce bool) {
 		return
 	}
 	now := time.Now()
-	timed, silent := now.Sub(t.told) >= liveEvery, now.Sub(t.published) >= presentEvery
+	timed, silent := now.Sub(t.told.Truncate(liveEvery)) >= liveEvery, now.Sub(t.published) >= presentEvery
 	if timed {
 		t.refresh(e, now)
 	}
@@ -117,11 +117,17 @@ func (t *teller) tell(e *aggregate.Engine, atOnce bool) {
 	if timed {
 		t.told = now
 	}
-	taken, ok := e.TakeLive()
-	if !ok || taken.From == taken.To && !silent {
-		return
+	if t.publish(e, silent) {
+		t.published = now
 	}
-	t.published = now
+}
+
+// publish takes what the engine has told. It reports whether there was something to publish: offsets that were read, or with even also none.
+func (t *teller) publish(e *aggregate.Engine, even bool) bool {
+	taken, ok := e.TakeLive()
+	if !ok || taken.From == taken.To && !even {
+		return false
+	}
 	b := &live.Batch{
 		Source: t.source, Stream: t.stream, Epoch: t.epoch,
 		From: taken.From, To: taken.To, NewestBefore: taken.NewestBefore, Newest: taken.Newest,
@@ -130,11 +136,12 @@ func (t *teller) tell(e *aggregate.Engine, atOnce bool) {
 		part, err := t.encode(&taken.Parts[i])
 		if err != nil { // the batch is missing, which its readers see
 			t.logger.Warn("live values cannot be encoded", "rollup", taken.Parts[i].Rollup.Definition.Name, "error", err)
-			return
+			return false
 		}
 		b.Parts = append(b.Parts, part)
 	}
 	t.feed.Publish(b)
+	return true
 }
 
 func (t *teller) encode(p *aggregate.LivePart) (live.Part, error) {

@@ -29,7 +29,8 @@ type Encoder struct {
 	shape   Shape
 	schema  *arrow.Schema
 	builder *array.RecordBuilder
-	options []ipc.Option
+	writer  *ipc.Writer
+	written bytes.Buffer // by the writer
 	opening []byte
 	closing []byte
 }
@@ -37,23 +38,27 @@ type Encoder struct {
 // NewEncoder makes an encoder.
 func NewEncoder(s Shape, c Compression) (*Encoder, error) {
 	e := &Encoder{shape: s, schema: s.schema()}
-	e.options = []ipc.Option{ipc.WithSchema(e.schema)}
+	options := []ipc.Option{ipc.WithSchema(e.schema)}
 	switch c {
 	case Uncompressed:
 	case LZ4:
-		e.options = append(e.options, ipc.WithLZ4())
+		options = append(options, ipc.WithLZ4())
 	case Zstd:
-		e.options = append(e.options, ipc.WithZstd())
+		options = append(options, ipc.WithZstd())
 	default:
 		return nil, fmt.Errorf("unknown compression %.20q: %s, %s and %s are allowed", c, Uncompressed, LZ4, Zstd)
 	}
 	e.builder = array.NewRecordBuilder(memory.DefaultAllocator, e.schema)
-	var whole bytes.Buffer
-	if err := ipc.NewWriter(&whole, e.options...).Close(); err != nil {
+	if err := ipc.NewWriter(&e.written, options...).Close(); err != nil {
 		return nil, fmt.Errorf("write the schema of a live stream: %w", err)
 	}
 	const end = 8 // bytes: the mark that continues, and a length of 0
-	e.opening, e.closing = whole.Bytes()[:whole.Len()-end], whole.Bytes()[whole.Len()-end:]
+	whole := bytes.Clone(e.written.Bytes())
+	e.opening, e.closing = whole[:len(whole)-end], whole[len(whole)-end:]
+	e.writer = ipc.NewWriter(&e.written, options...)
+	if _, err := e.Batch(Batch{}); err != nil { // the opening comes before the first one
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -70,46 +75,68 @@ func (e *Encoder) Batch(b Batch) ([]byte, error) {
 		return nil, fmt.Errorf("write a note: %w", err)
 	}
 	e.builder.Reserve(len(b.Rows) + 1)
-	e.builder.Field(0).(*array.StringBuilder).Append(string(note)) //nolint:errcheck // the types are those of the schema, here and below
-	for _, f := range e.builder.Fields()[1:] {
-		f.AppendNull()
-	}
-	for i := range b.Rows {
-		e.append(&b.Rows[i])
-	}
+	e.notes(string(note), len(b.Rows))
+	e.rows(b.Rows)
 	record := e.builder.NewRecord()
 	defer record.Release()
-	var whole bytes.Buffer
-	w := ipc.NewWriter(&whole, e.options...)
-	if err := w.Write(record); err != nil {
+	e.written.Reset()
+	if err := e.writer.Write(record); err != nil {
 		return nil, fmt.Errorf("write a batch of a live stream: %w", err)
 	}
-	return whole.Bytes()[len(e.opening):], nil
+	return bytes.Clone(e.written.Bytes()), nil
 }
 
-func (e *Encoder) append(r *Row) {
-	at := 0
+// notes fills the first row, which has a note alone.
+func (e *Encoder) notes(note string, rows int) {
+	for i, f := range e.builder.Fields() {
+		if i > 0 {
+			f.AppendNull()
+			continue
+		}
+		f.(*array.StringBuilder).Append(note) //nolint:errcheck // the types are those of the schema, here and below
+		f.AppendNulls(rows)
+	}
+}
+
+// rows fills the other rows, column by column. There is room for them.
+func (e *Encoder) rows(rows []Row) {
+	at := 1
 	next := func() array.Builder {
 		at++
 		return e.builder.Field(at - 1)
 	}
-	number := func(v int64) { next().(*array.Int64Builder).Append(v) }    //nolint:errcheck // see Batch
-	float := func(v float64) { next().(*array.Float64Builder).Append(v) } //nolint:errcheck // see Batch
-	next().AppendNull()
-	next().(*array.TimestampBuilder).Append(arrow.Timestamp(r.Start)) //nolint:errcheck // see Batch
-	for _, v := range r.Dimensions {
-		next().(*array.StringBuilder).Append(v) //nolint:errcheck // see Batch
+	numbers := func(of func(*Row) int64) {
+		column := next().(*array.Int64Builder) //nolint:errcheck // see notes
+		for i := range rows {
+			column.UnsafeAppend(of(&rows[i]))
+		}
 	}
-	number(r.Count)
-	number(r.Bytes)
-	for _, m := range r.Measures {
-		number(m.Count)
-		float(m.Sum)
-		float(m.Min)
-		float(m.Max)
+	floats := func(of func(*Row) float64) {
+		column := next().(*array.Float64Builder) //nolint:errcheck // see notes
+		for i := range rows {
+			column.UnsafeAppend(of(&rows[i]))
+		}
 	}
-	for _, c := range r.Conditions {
-		number(c)
+	starts := next().(*array.TimestampBuilder) //nolint:errcheck // see notes
+	for i := range rows {
+		starts.UnsafeAppend(arrow.Timestamp(rows[i].Start))
+	}
+	for d := range e.shape.Dimensions {
+		column := next().(*array.StringBuilder) //nolint:errcheck // see notes
+		for i := range rows {
+			column.Append(rows[i].Dimensions[d])
+		}
+	}
+	numbers(func(r *Row) int64 { return r.Count })
+	numbers(func(r *Row) int64 { return r.Bytes })
+	for m := range e.shape.Measures {
+		numbers(func(r *Row) int64 { return r.Measures[m].Count })
+		floats(func(r *Row) float64 { return r.Measures[m].Sum })
+		floats(func(r *Row) float64 { return r.Measures[m].Min })
+		floats(func(r *Row) float64 { return r.Measures[m].Max })
+	}
+	for c := range e.shape.Conditions {
+		numbers(func(r *Row) int64 { return r.Conditions[c] })
 	}
 }
 

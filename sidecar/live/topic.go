@@ -40,8 +40,8 @@ func topicConfig(history time.Duration) map[string]*string {
 func (f *Feed) clientOptions() []kgo.Opt {
 	return append(append([]kgo.Opt{}, f.opts.Kafka...),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
-		kgo.ProducerLinger(0),
+		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()),
+		kgo.ProducerLinger(5*time.Millisecond), // what partitions tell at the same time goes together,
 		kgo.MaxBufferedBytes(maxBuffered),
 		kgo.RecordDeliveryTimeout(requestTimeout),
 		kgo.FetchMaxWait(500*time.Millisecond),
