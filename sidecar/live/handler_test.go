@@ -72,14 +72,14 @@ func (p *pipes) open(t *testing.T, target, contentType string) (c net.Conn, body
 	if _, err := io.WriteString(c, "GET "+target+" HTTP/1.1\r\nHost: sidecar\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	r, err := http.ReadResponse(bufio.NewReader(c), nil)
+	r, err := http.ReadResponse(bufio.NewReader(c), nil) //nolint:bodyclose // closing the connection is enough
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != contentType {
 		t.Fatalf("%d, %v", r.StatusCode, r.Header)
 	}
-	return c, r.Body // closing the connection is enough
+	return c, r.Body
 }
 
 type line struct {

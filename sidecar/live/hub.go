@@ -18,7 +18,7 @@ const (
 	linger = 5 * time.Second
 	// silentAfter is how long nothing is heard of a partition until its events count as missing.
 	silentAfter = 15 * time.Second
-	// maxBuilding is how many views are made at a time.
+	// maxBuilding is how many views are made, and how many snapshots written, at a time: each can take as much memory as its view.
 	maxBuilding = 2
 )
 
@@ -34,9 +34,10 @@ type HubOptions struct {
 	Unavailable func() error
 	// History is how far back a view goes. Default: 15 minutes.
 	History time.Duration
-	// MaxSubscribers (default 1000) and MaxViews (100) bound who is told; MaxKeys (20,000) the keys of a view, and MaxRows (1,000,000) the rows of all views.
+	// MaxSubscribers (default 1000) and MaxViews (100) bound who is told; MaxKeys (20,000) the keys of a view, and MaxBytes (128 MiB) about the memory of all
+	// views.
 	MaxSubscribers, MaxViews, MaxKeys int
-	MaxRows                           int64
+	MaxBytes                          int64
 	// Token is what readers have to bring, as a bearer token. Default: empty, nothing.
 	Token string
 	// Now tells the time. Default: time.Now.
@@ -57,7 +58,9 @@ type Hub struct {
 	opts      HubOptions
 	rollups   map[string]*rollup.Definition
 	building  chan struct{}
-	rows      atomic.Int64 // of all views
+	encoding  chan struct{} // of as many places as snapshots are written at a time
+	rows      atomic.Int64  // of all views
+	bytes     atomic.Int64  // about what those take
 	viewCount atomic.Int64
 	running   sync.WaitGroup
 	metrics   *metrics
@@ -74,7 +77,7 @@ func NewHub(o HubOptions) *Hub {
 	setDefault(&o.MaxSubscribers, 1000)
 	setDefault(&o.MaxViews, 100)
 	setDefault(&o.MaxKeys, 20_000)
-	setDefault(&o.MaxRows, 1_000_000)
+	setDefault(&o.MaxBytes, 128<<20)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -88,7 +91,7 @@ func NewHub(o HubOptions) *Hub {
 		o.Unavailable = func() error { return nil }
 	}
 	h := &Hub{
-		opts: o, rollups: map[string]*rollup.Definition{}, building: make(chan struct{}, maxBuilding), views: map[string]*view{},
+		opts: o, rollups: map[string]*rollup.Definition{}, building: make(chan struct{}, maxBuilding), encoding: make(chan struct{}, maxBuilding), views: map[string]*view{},
 		subscriptions: map[*Subscription]struct{}{},
 	}
 	for i := range o.Rollups {

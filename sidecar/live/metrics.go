@@ -29,6 +29,7 @@ func newMetrics(h *Hub) *metrics {
 			gauge("subscribers", "Readers of the live stream.", func() float64 { return float64(h.State().Subscribers) }),
 			gauge("views", "Different queries that are read live.", func() float64 { return float64(h.State().Views) }),
 			gauge("rows", "Rows in memory, over all views.", func() float64 { return float64(h.State().Rows) }),
+			gauge("rows_bytes", "About the memory that those rows take.", func() float64 { return float64(h.State().Bytes) }),
 		},
 	}
 }
@@ -43,12 +44,13 @@ func (h *Hub) Register(r prometheus.Registerer) {
 // State is how much a hub does.
 type State struct {
 	Subscribers, Views int
-	Rows               int64
+	// Rows are those in memory, Bytes about what they take.
+	Rows, Bytes int64
 }
 
 // State tells how much is read.
 func (h *Hub) State() State {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return State{Subscribers: len(h.subscriptions), Views: len(h.views), Rows: h.rows.Load()}
+	return State{Subscribers: len(h.subscriptions), Views: len(h.views), Rows: h.rows.Load(), Bytes: h.bytes.Load()}
 }

@@ -89,6 +89,8 @@ func (v *view) snapshotOf(o *outlet) ([]byte, error) {
 	if o.snapshot != nil {
 		return o.snapshot, nil
 	}
+	v.hub.encoding <- struct{}{}
+	defer func() { <-v.hub.encoding }()
 	b := wire.Batch{Note: v.note(wire.Snapshot, v.hub.opts.Now())}
 	b.Rows, b.Cut = v.table.all(v.from, v.through)
 	var err error
@@ -125,9 +127,7 @@ func (v *view) end(reason string) {
 	for _, o := range v.outlets {
 		v.endOutlet(o, reason)
 	}
-	if v.table != nil {
-		v.hub.rows.Add(-int64(v.table.rows))
-	}
+	v.account(0, 0)
 }
 
 // subscribe adds a subscriber to the outlet of an encoding. The view was made.

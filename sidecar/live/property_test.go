@@ -67,7 +67,7 @@ func TestViewsTellWhatTheLogHolds(t *testing.T) {
 			}
 			var zombies []*member
 			clients := map[int]*client{}
-			for step := range 400 {
+			for step := range 300 {
 				time.Sleep(time.Duration(r.IntN(900)) * time.Millisecond) //nolint:forbidigo // the bubble's time
 				m := members[r.IntN(len(members))]
 				switch r.IntN(30) {

@@ -18,6 +18,7 @@ type table struct {
 	free    []int32 // entries that no row has
 	buckets map[int64]*bucket
 	rows    int
+	bytes   int64 // about what the rows and keys take in memory
 	scratch []byte
 }
 
@@ -42,6 +43,17 @@ type bucket struct {
 
 func newTable(s *wire.Shape, maxKeys int) *table {
 	return &table{shape: s, maxKeys: maxKeys, keys: map[string]int32{}, buckets: map[int64]*bucket{}}
+}
+
+// What a row and a key take in memory beyond their values, in bytes: measured, with a share of what grows ahead.
+const (
+	rowBytes = 190
+	keyBytes = 200
+)
+
+// width is about what a row takes.
+func (t *table) width() int64 {
+	return int64(rowBytes + 8*len(t.shape.Conditions) + 40*len(t.shape.Measures))
 }
 
 func (t *table) stride() int { return 2 + len(t.shape.Conditions) }
@@ -75,6 +87,7 @@ func (t *table) add(r *wire.Row) bool {
 		b.isTold = append(b.isTold, true)
 		t.entries[key].rows++
 		t.rows++
+		t.bytes += t.width()
 	}
 	if b.isTold[at] {
 		b.isTold[at] = false
@@ -120,6 +133,7 @@ func (t *table) key(dimensions []string) (int32, bool) {
 		t.entries = append(t.entries, e)
 	}
 	t.keys[e.text] = key
+	t.bytes += int64(keyBytes + len(e.text))
 	return key, true
 }
 
@@ -131,10 +145,12 @@ func (t *table) remove(start int64) {
 	}
 	delete(t.buckets, start)
 	t.rows -= len(b.keys)
+	t.bytes -= int64(len(b.keys)) * t.width()
 	for _, key := range b.keys {
 		e := &t.entries[key]
 		if e.rows--; e.rows == 0 {
 			delete(t.keys, e.text)
+			t.bytes -= int64(keyBytes + len(e.text))
 			*e = entry{}
 			t.free = append(t.free, key)
 		}

@@ -34,6 +34,7 @@ type view struct {
 	outlets  map[Encoding]*outlet
 	// floor is the first time (ms) from when on the table has everything that it was given.
 	floor         int64
+	rows, bytes   int64 // of the table, as the hub counts them
 	from, through int64 // as told last
 	missing       []string
 	toldAt        time.Time
@@ -139,9 +140,6 @@ func (v *view) build(ctx context.Context) {
 }
 
 func (v *view) rebuild(now time.Time) {
-	if v.table != nil {
-		v.hub.rows.Add(-int64(v.table.rows))
-	}
 	v.table, v.selector = newTable(&v.shape, v.hub.opts.MaxKeys), newSelector(&v.query, &v.shape)
 	v.floor, v.from = math.MinInt64, math.MinInt64
 	v.inbox.read(v.hub.opts.Log)
@@ -201,30 +199,33 @@ func (v *view) advance(now time.Time) {
 	v.missing = v.hub.missing(v.stream, now)
 	for start := range v.table.buckets {
 		if start < v.from {
-			v.drop(start)
+			v.table.remove(start)
 		}
 	}
-	v.limitRows()
+	v.limit()
 }
 
-func (v *view) drop(start int64) {
-	before := v.table.rows
-	v.table.remove(start)
-	v.hub.rows.Add(int64(v.table.rows - before))
+// account tells the hub how much there is.
+func (v *view) account(rows, bytes int64) {
+	v.hub.rows.Add(rows - v.rows)
+	v.hub.bytes.Add(bytes - v.bytes)
+	v.rows, v.bytes = rows, bytes
 }
 
-// limitRows drops the oldest buckets while all views together have too many rows and this one more than its share.
-func (v *view) limitRows() {
-	most := v.hub.opts.MaxRows
-	if v.hub.rows.Load() <= most {
+// limit drops the oldest buckets while all views together take too much memory and this one more than its share.
+func (v *view) limit() {
+	v.account(int64(v.table.rows), v.table.bytes)
+	most := v.hub.opts.MaxBytes
+	if v.hub.bytes.Load() <= most {
 		return
 	}
-	share := int(most / max(1, v.hub.viewCount.Load()))
+	share := most / max(1, v.hub.viewCount.Load())
 	for _, start := range v.table.starts(math.MinInt64, math.MaxInt64) {
-		if v.table.rows <= share || v.hub.rows.Load() <= most {
+		if v.table.bytes <= share || v.hub.bytes.Load() <= most {
 			break
 		}
-		v.drop(start)
+		v.table.remove(start)
+		v.account(int64(v.table.rows), v.table.bytes)
 		v.floor = max(v.floor, start+v.query.Interval)
 		v.from = max(v.from, v.floor)
 	}
@@ -232,7 +233,6 @@ func (v *view) limitRows() {
 
 // apply adds the rows of batches.
 func (v *view) apply(batches []*Batch, now time.Time) {
-	before := v.table.rows
 	oldest, latest := floor(v.oldest(now), v.query.Interval), now.Add(v.hub.opts.History).UnixMilli()
 	kept := func(start int64) bool { return start >= oldest && start >= v.from && start < latest }
 	cut := func(start, events int64) {
@@ -266,5 +266,4 @@ func (v *view) apply(batches []*Batch, now time.Time) {
 			}
 		}
 	}
-	v.hub.rows.Add(int64(v.table.rows - before))
 }
