@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -124,6 +125,41 @@ func TestTooManyKeysAreCut(t *testing.T) {
 		pass(2 * time.Second)
 		if fresh := w.fresh(q); len(fresh.rows) != 1 || fresh.note.Cut != 0 {
 			t.Errorf("%d rows, %d cut", len(fresh.rows), fresh.note.Cut)
+		}
+	})
+}
+
+// TestPartsThatDoNotFit has batches of a definition without one of the dimensions and with other measures, and batches that are broken.
+func TestPartsThatDoNotFit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, HubOptions{})
+		defer w.hub.Close("the test ends")
+		hosts, all := total(), total()
+		hosts.GroupBy = []string{"host"}
+		now := time.Now().UnixMilli()
+		other, err := wire.NewEncoder(wire.Shape{Rollup: "log_writes", Interval: 1000, Dimensions: []string{"path"}, Measures: []string{"size"}}, wire.Zstd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := other.Batch(wire.Batch{Rows: []wire.Row{{Start: now, Dimensions: []string{"/a"}, Count: 3, Bytes: 7, Measures: []rollup.Measure{{Count: 1}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.event(0, "web-1")
+		w.log.Append(&Batch{Source: aSource, Stream: "s", Epoch: 1, From: 1, To: 4, NewestBefore: now, Newest: now, Parts: []Part{
+			{Rollup: "log_writes", Cut: 5, Rows: slices.Concat(other.Opening(), text, other.Closing())}, {Rollup: "another", Rows: []byte("is not read")},
+		}})
+		pass(2 * time.Second)
+		if c := w.fresh(all); len(c.rows) != 1 || c.rows[keyOf(wire.Row{Start: now, Dimensions: []string{}})].Count != 4 || c.note.Cut != 5 {
+			t.Errorf("%v, %+v", c.rows, c.note)
+		}
+		if c := w.fresh(hosts); len(c.rows) != 1 || c.rows[keyOf(wire.Row{Start: now, Dimensions: []string{"web-1"}})].Count != 1 || c.note.Cut != 8 {
+			t.Errorf("%v, %+v", c.rows, c.note)
+		}
+		w.log.Append(&Batch{Source: aSource, Stream: "s", Epoch: 1, From: 4, To: 5, NewestBefore: now, Newest: now + 2500, Parts: []Part{{Rollup: "log_writes", Rows: text}}})
+		pass(3 * time.Second)
+		if c := w.fresh(all); len(c.rows) != 0 || c.note.From != now+3000 {
+			t.Errorf("after a batch that is broken: %v, %+v", c.rows, c.note)
 		}
 	})
 }
