@@ -119,6 +119,9 @@ func TestViewsTellWhatTheLogHolds(t *testing.T) {
 					if diff := differences(c.rows, fresh.rows); diff != "" {
 						t.Fatalf("seed %d step %d query %d: a reader differs from a new one (%v):\n%s", seed, step, i, c.kinds, diff)
 					}
+					if complete := w.log.CompleteFrom("s"); fresh.note.From < complete {
+						t.Fatalf("seed %d step %d query %d: told from %d, though events before %d are missing", seed, step, i, fresh.note.From, complete)
+					}
 					if diff := differences(fresh.rows, w.naive(&queries[i], fresh.note.From, fresh.note.Through)); diff != "" {
 						t.Fatalf("seed %d step %d query %d: a reader differs from a count:\n%s", seed, step, i, diff)
 					}
