@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	wire "github.com/tidemark/tidemark/pkg/live"
@@ -12,10 +11,12 @@ import (
 )
 
 const (
-	// liveEvery is how often what was counted is told; maxLive is how many entries that can be, and fullBytes from how much on it is told before, so that it
-	// fits into a Kafka message.
-	liveEvery = 500 * time.Millisecond
-	maxLive   = 50_000
+	// liveEvery is how often what was counted is told: once a second, since it is told by the second, and livePhase after its end, when the second's events
+	// are here. So a second is told as a whole, and not in parts.
+	liveEvery = time.Second
+	livePhase = 200 * time.Millisecond
+	// maxLive is how many entries that can be, and fullBytes from how much on it is told before, so that it fits into a Kafka message.
+	maxLive   = 100_000
 	fullBytes = 384 << 10
 	// presentEvery is how often a partition says that it is read, though nothing was counted.
 	presentEvery = 5 * time.Second
@@ -98,7 +99,12 @@ func (t *teller) due(e *aggregate.Engine) <-chan time.Time {
 	if t == nil || e.Live() == nil || e.Live().Empty() {
 		return nil
 	}
-	return time.After(time.Until(t.told.Truncate(liveEvery).Add(liveEvery)))
+	return time.After(time.Until(t.next()))
+}
+
+// next is when to tell next.
+func (t *teller) next() time.Time {
+	return t.told.Add(-livePhase).Truncate(liveEvery).Add(liveEvery + livePhase)
 }
 
 // tell publishes what was counted, if it is time, or there is much, or at once.
@@ -107,7 +113,7 @@ func (t *teller) tell(e *aggregate.Engine, atOnce bool) {
 		return
 	}
 	now := time.Now()
-	timed, silent := now.Sub(t.told.Truncate(liveEvery)) >= liveEvery, now.Sub(t.published) >= presentEvery
+	timed, silent := !now.Before(t.next()), now.Sub(t.published) >= presentEvery
 	if timed {
 		t.refresh(e, now)
 	}
@@ -156,9 +162,9 @@ func (t *teller) encode(p *aggregate.LivePart) (live.Part, error) {
 		}
 		t.encoders[p.Rollup.Hash] = e
 	}
-	rows, err := e.Batch(wire.Batch{Note: wire.Note{Kind: wire.Update, Cut: p.Cut}, Rows: p.Rows})
+	rows, err := e.Whole(wire.Batch{Note: wire.Note{Kind: wire.Update, Cut: p.Cut}, Rows: p.Rows})
 	if err != nil {
 		return live.Part{}, err
 	}
-	return live.Part{Rollup: p.Rollup.Definition.Name, Definition: p.Rollup.Hash, Cut: p.Cut, Rows: slices.Concat(e.Opening(), rows, e.Closing())}, nil
+	return live.Part{Rollup: p.Rollup.Definition.Name, Definition: p.Rollup.Hash, Cut: p.Cut, Rows: rows}, nil
 }

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/ipc"
-	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
@@ -38,7 +38,8 @@ type Encoder struct {
 // NewEncoder makes an encoder.
 func NewEncoder(s Shape, c Compression) (*Encoder, error) {
 	e := &Encoder{shape: s, schema: s.schema()}
-	options := []ipc.Option{ipc.WithSchema(e.schema)}
+	memory := &recycler{}
+	options := []ipc.Option{ipc.WithSchema(e.schema), ipc.WithAllocator(memory)}
 	switch c {
 	case Uncompressed:
 	case LZ4:
@@ -48,7 +49,7 @@ func NewEncoder(s Shape, c Compression) (*Encoder, error) {
 	default:
 		return nil, fmt.Errorf("unknown compression %.20q: %s, %s and %s are allowed", c, Uncompressed, LZ4, Zstd)
 	}
-	e.builder = array.NewRecordBuilder(memory.DefaultAllocator, e.schema)
+	e.builder = array.NewRecordBuilder(memory, e.schema)
 	if err := ipc.NewWriter(&e.written, options...).Close(); err != nil {
 		return nil, fmt.Errorf("write the schema of a live stream: %w", err)
 	}
@@ -56,7 +57,7 @@ func NewEncoder(s Shape, c Compression) (*Encoder, error) {
 	whole := bytes.Clone(e.written.Bytes())
 	e.opening, e.closing = whole[:len(whole)-end], whole[len(whole)-end:]
 	e.writer = ipc.NewWriter(&e.written, options...)
-	if _, err := e.Batch(Batch{}); err != nil { // the opening comes before the first one
+	if err := e.write(Batch{}); err != nil { // the opening comes before the first one
 		return nil, err
 	}
 	return e, nil
@@ -70,9 +71,24 @@ func (e *Encoder) Closing() []byte { return e.closing }
 
 // Batch is one batch. Each of its rows must have as many values as the shape has names.
 func (e *Encoder) Batch(b Batch) ([]byte, error) {
+	if err := e.write(b); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(e.written.Bytes()), nil
+}
+
+// Whole is a stream of one batch: the opening, the batch and the closing.
+func (e *Encoder) Whole(b Batch) ([]byte, error) {
+	if err := e.write(b); err != nil {
+		return nil, err
+	}
+	return slices.Concat(e.opening, e.written.Bytes(), e.closing), nil
+}
+
+func (e *Encoder) write(b Batch) error {
 	note, err := json.Marshal(b.Note)
 	if err != nil {
-		return nil, fmt.Errorf("write a note: %w", err)
+		return fmt.Errorf("write a note: %w", err)
 	}
 	e.builder.Reserve(len(b.Rows) + 1)
 	e.notes(string(note), len(b.Rows))
@@ -81,9 +97,9 @@ func (e *Encoder) Batch(b Batch) ([]byte, error) {
 	defer record.Release()
 	e.written.Reset()
 	if err := e.writer.Write(record); err != nil {
-		return nil, fmt.Errorf("write a batch of a live stream: %w", err)
+		return fmt.Errorf("write a batch of a live stream: %w", err)
 	}
-	return bytes.Clone(e.written.Bytes()), nil
+	return nil
 }
 
 // notes fills the first row, which has a note alone.

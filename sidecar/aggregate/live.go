@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"unsafe"
 
+	"github.com/tidemark/tidemark/pkg/live"
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
@@ -41,6 +42,9 @@ type liveRollup struct {
 	measures   []rollup.Measure
 	conditions []int64
 	cut        int64
+	// told and values are the memory of the rows that were taken last.
+	told   []live.Row
+	values []string
 }
 
 // liveEntry is a second and key. Those of one second and key add up.

@@ -1,6 +1,8 @@
 package aggregate
 
 import (
+	"slices"
+
 	"github.com/tidemark/tidemark/pkg/live"
 )
 
@@ -61,10 +63,10 @@ func (e *Engine) TakeLive() (LiveBatch, bool) {
 
 // rows are the entries as they are told.
 func (r *liveRollup) rows() []live.Row {
-	rows := make([]live.Row, len(r.entries))
+	rows := slices.Grow(r.told[:0], len(r.entries))[:len(r.entries)]
 	names := string(r.names) // in one piece, of which the values are parts
 	width := len(r.Definition.Dimensions)
-	values := make([]string, 0, len(rows)*width)
+	values := slices.Grow(r.values[:0], len(rows)*width)
 	for i := range rows {
 		e := &r.entries[i]
 		values = splitKey(values, r.name(i), names[e.name:e.name+int(e.length)])
@@ -73,6 +75,7 @@ func (r *liveRollup) rows() []live.Row {
 			Measures: columns(r.measures, i, len(r.Definition.Measures)), Conditions: columns(r.conditions, i, len(r.Definition.Conditions)),
 		}
 	}
+	r.told, r.values = rows, values
 	return rows
 }
 
@@ -81,7 +84,7 @@ const maxKeptEntries = 10_000
 
 func (r *liveRollup) reset() {
 	if len(r.entries) > maxKeptEntries {
-		r.entries, r.names, r.measures, r.conditions = nil, nil, nil, nil
+		r.entries, r.names, r.measures, r.conditions, r.told, r.values = nil, nil, nil, nil, nil, nil
 	}
 	r.entries, r.names, r.measures, r.conditions, r.cut = r.entries[:0], r.names[:0], r.measures[:0], r.conditions[:0], 0
 }
