@@ -94,10 +94,16 @@ func (h *Hub) stream(w http.ResponseWriter, r *http.Request, s *Subscription, f 
 		return control.Flush()
 	}
 	// A reader that takes nothing does not hold up the end.
+	limited := make(chan struct{})
 	stop := context.AfterFunc(r.Context(), func() {
+		defer close(limited)
 		_ = control.SetWriteDeadline(time.Now().Add(lastTimeout)) // as above
 	})
-	defer stop()
+	defer func() {
+		if !stop() {
+			<-limited // the writer must not be used after the end of the request
+		}
+	}()
 	for {
 		text, err := s.Next(r.Context())
 		switch {

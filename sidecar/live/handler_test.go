@@ -204,6 +204,50 @@ func TestAReaderThatTakesNothingIsLetGo(t *testing.T) {
 	})
 }
 
+func TestStreamOverHTTP2(t *testing.T) {
+	w := newWorld(t, HubOptions{})
+	defer w.hub.Close("the test ends")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	s := httptest.NewUnstartedServer(w.hub)
+	s.EnableHTTP2 = true
+	s.Config.ReadTimeout, s.Config.WriteTimeout = time.Second, time.Second
+	s.Config.BaseContext = func(net.Listener) context.Context { return ctx }
+	s.StartTLS()
+	defer s.Close()
+	r, err := s.Client().Get(s.URL + "?rollup=log_writes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if r.ProtoMajor != 2 {
+		t.Errorf("HTTP/%d", r.ProtoMajor)
+	}
+	reader, err := wire.NewReader(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 { // longer than the time-outs
+		b, err := reader.Next()
+		if err != nil || b.Kind == wire.End {
+			t.Fatalf("batch %d: %+v, %v", i, b, err)
+		}
+	}
+	cancel()
+	for {
+		b, err := reader.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Kind == wire.End {
+			break
+		}
+	}
+	if _, err := reader.Next(); !errors.Is(err, io.EOF) {
+		t.Error(err)
+	}
+}
+
 // ask gives the answer to a request that is no stream for long.
 func (w *world) ask(t *testing.T, query string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
