@@ -359,7 +359,7 @@ func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error 
 		if outcome := p.engine.Add(record(r)); outcome.Bad() {
 			p.services.deadLetter(ctx, p.id, r, outcome.Reason)
 		}
-		if p.teller.full(p.engine) {
+		if p.teller.full(p.engine) || p.teller.turned(p.engine) {
 			p.teller.tell(p.engine, false)
 		}
 	}

@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	// liveEvery is how often what was counted is told: once a second, since it is told by the second, and livePhase after its end, when the second's events
-	// are here. So a second is told as a whole, and not in parts.
+	// What was counted is told once a second, since it is told by the second: when the first event of the next one comes, or livePhase after its end. So a second
+	// is told as a whole, and not in parts. Two are livePause apart.
 	liveEvery = time.Second
 	livePhase = 200 * time.Millisecond
+	livePause = 800 * time.Millisecond
 	// maxLive is how many entries that can be, and fullBytes from how much on it is told before, so that it fits into a Kafka message.
 	maxLive   = 100_000
 	fullBytes = 384 << 10
@@ -94,7 +95,12 @@ func (t *teller) full(e *aggregate.Engine) bool {
 	return t != nil && e.Live() != nil && e.Live().Bytes() > fullBytes
 }
 
-// due is when to tell next, at the same times in all partitions, so that one request writes what they tell; nil for not before something was counted.
+// turned reports whether a second was counted to its end.
+func (t *teller) turned(e *aggregate.Engine) bool {
+	return t != nil && e.Live() != nil && e.Live().Turned() && time.Since(t.told) >= livePause
+}
+
+// due is when to tell next; nil for not before something was counted.
 func (t *teller) due(e *aggregate.Engine) <-chan time.Time {
 	if t == nil || e.Live() == nil || e.Live().Empty() {
 		return nil
@@ -104,7 +110,7 @@ func (t *teller) due(e *aggregate.Engine) <-chan time.Time {
 
 // next is when to tell next.
 func (t *teller) next() time.Time {
-	return t.told.Add(-livePhase).Truncate(liveEvery).Add(liveEvery + livePhase)
+	return t.told.Add(livePause - livePhase - time.Nanosecond).Truncate(liveEvery).Add(liveEvery + livePhase)
 }
 
 // tell publishes what was counted, if it is time, or there is much, or at once.
@@ -113,7 +119,7 @@ func (t *teller) tell(e *aggregate.Engine, atOnce bool) {
 		return
 	}
 	now := time.Now()
-	timed, silent := !now.Before(t.next()), now.Sub(t.published) >= presentEvery
+	timed, silent := t.turned(e) || !now.Before(t.next()), now.Sub(t.published) >= presentEvery
 	if timed {
 		t.refresh(e, now)
 	}

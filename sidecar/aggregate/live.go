@@ -22,6 +22,8 @@ type Live struct {
 	limit   int   // of entries until it is refilled
 	room    int   // how many of these are left
 	cut     bool  // events are in no entry
+	latest  int64 // the latest second that has an entry
+	turned  bool  // and it has not been that since the batch began
 	oldest  int64 // events before it are not told
 	bytes   int
 	rollups []liveRollup
@@ -65,7 +67,7 @@ const (
 
 // NewLive begins with the record at an offset; those before it are not told. There are limit entries at most until it is refilled: events beyond are only counted.
 func NewLive(from int64, limit int) *Live {
-	return &Live{from: from, limit: limit, room: limit, oldest: Never, known: make([]uint32, knownSlots)}
+	return &Live{from: from, limit: limit, room: limit, oldest: Never, latest: Never, known: make([]uint32, knownSlots)}
 }
 
 // SetOldest leaves out the events before a time in milliseconds from now on: nobody asks for them any more.
@@ -80,6 +82,9 @@ func (l *Live) From() int64 { return l.from }
 
 // Refill makes room for as many entries as at the beginning.
 func (l *Live) Refill() { l.room = l.limit }
+
+// Turned reports whether the batch holds events of a later second than any before it, and others: those are all there, unless events are disordered.
+func (l *Live) Turned() bool { return l.turned }
 
 // Empty reports whether nothing was counted since the last batch.
 func (l *Live) Empty() bool { return l.bytes == 0 && !l.cut }
@@ -180,6 +185,10 @@ func (l *Live) open(r *liveRollup, key []byte, t int64) int {
 	start := t - t%second
 	if start > t {
 		start -= second
+	}
+	if start > l.latest {
+		l.turned = l.bytes > 0
+		l.latest = start
 	}
 	r.entries = append(r.entries, liveEntry{start: start, name: len(r.names), length: uint32(len(key))})
 	r.names = append(r.names, key...)

@@ -57,7 +57,7 @@ func (e *Engine) TakeLive() (LiveBatch, bool) {
 		}
 	}
 	l.begins, l.newestBefore, l.bytes = e.position, e.NewestEvent(), 0
-	l.cut = false
+	l.cut, l.turned = false, false
 	return b, true
 }
 

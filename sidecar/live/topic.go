@@ -41,7 +41,7 @@ func (f *Feed) clientOptions() []kgo.Opt {
 	return append(append([]kgo.Opt{}, f.opts.Kafka...),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()),
-		kgo.ProducerLinger(5*time.Millisecond), // what partitions tell at the same time goes together,
+		kgo.ProducerLinger(30*time.Millisecond), // what partitions tell at about the same time goes together,
 		kgo.MaxBufferedBytes(maxBuffered),
 		kgo.RecordDeliveryTimeout(requestTimeout),
 		kgo.FetchMaxWait(500*time.Millisecond),
