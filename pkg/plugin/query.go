@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
@@ -23,10 +24,24 @@ const (
 
 // request is what the queries of one request share. They are planned by the same catalog, so that expressions over several of them compare the same times.
 type request struct {
-	alert    bool
-	of       backend.PluginContext
-	catalog  func() (snapshot, error)
-	searches *batch
+	alert bool
+	// calculated is set where Grafana calculates with the answers, which then are all there is.
+	calculated bool
+	of         backend.PluginContext
+	catalog    func() (snapshot, error)
+	searches   *batch
+}
+
+const (
+	// expressionHeader comes with requests whose answers expressions are made of.
+	expressionHeader = "X-Grafana-From-Expr"
+	// present is how long ago the end of a range can be whose answer goes on as a stream: clocks differ, and ranges are rounded.
+	present = time.Minute
+)
+
+// goesOn reports whether the answer to a range that ends at a time (ms) can go on as a stream.
+func (r *request) goesOn(to int64, now time.Time) bool {
+	return !r.calculated && to >= now.Add(-present).UnixMilli()
 }
 
 // QueryData answers each query by itself: one that fails has its error in its own response. Their searches go to Elasticsearch together.
@@ -37,10 +52,11 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 	answers := make([]backend.DataResponse, len(req.Queries))
 	workers := min(len(req.Queries), queriesAtOnce)
 	r := &request{
-		alert:    fromAlert(req),
-		of:       req.PluginContext,
-		catalog:  sync.OnceValues(func() (snapshot, error) { return d.rollups(ctx) }),
-		searches: newBatch(workers, func(all []asked) []search.Result { return d.cache.search(ctx, all) }),
+		alert:      fromAlert(req),
+		calculated: req.GetHTTPHeader(expressionHeader) != "",
+		of:         req.PluginContext,
+		catalog:    sync.OnceValues(func() (snapshot, error) { return d.rollups(ctx) }),
+		searches:   newBatch(workers, func(all []asked) []search.Result { return d.cache.search(ctx, all) }),
 	}
 	var next atomic.Int64
 	var group sync.WaitGroup
@@ -99,7 +115,10 @@ func (d *Datasource) series(ctx context.Context, q backend.DataQuery, r *request
 		Rollup:        entry,
 		Prefix:        d.settings.prefix,
 	}
-	if model.Read == query.ReadStream {
+	if model.Read == query.ReadStream && !r.goesOn(in.To, d.now()) {
+		in.Query.Read = query.ReadLive
+	}
+	if in.Query.Read == query.ReadStream {
 		return d.history(ctx, r.of, q.JSON, in, r.searches.search(number))
 	}
 	return query.Run(ctx, in, r.searches.search(number))

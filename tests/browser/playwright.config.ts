@@ -27,17 +27,17 @@ export default defineConfig<PluginOptions>({
     viewport: { width: 1400, height: 900 },
     launchOptions: existsSync(chromium) ? { executablePath: chromium } : {},
     user: { user: process.env.GRAFANA_USER ?? 'admin', password: process.env.GRAFANA_PASSWORD ?? 'admin' },
-    provisioningRootDir: join(dirname(import.meta.dirname), '../provisioning'),
+    provisioningRootDir: join(dirname(__dirname), '../provisioning'),
   },
   projects: [
     {
       name: 'auth',
-      testDir: join(import.meta.dirname, '../../node_modules/@grafana/plugin-e2e/dist/auth'),
+      testDir: join(__dirname, '../../node_modules/@grafana/plugin-e2e/dist/auth'),
       testMatch: [/.*\.js/],
     },
     {
       name: 'chromium',
-      use: { storageState: join(import.meta.dirname, '../../playwright/.auth/admin.json') },
+      use: { storageState: join(__dirname, '../../playwright/.auth/admin.json') },
       dependencies: ['auth'],
     },
   ],
