@@ -104,6 +104,40 @@ func TestWhatReadersAreTold(t *testing.T) {
 	})
 }
 
+func TestLateEventsAreToldWithinASecond(t *testing.T) {
+	for _, interval := range []int64{1000, 60_000} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, HubOptions{})
+			defer w.hub.Close("the test ends")
+			q := total()
+			q.Interval = interval
+			c := w.subscribe(q, wire.Uncompressed)
+			defer c.s.Close()
+			c.next()
+			begin := time.Now().UnixMilli()
+			pass(time.Minute + time.Second)
+			for i := range int64(20) { // in the first bucket, each soon after the other
+				w.batch(aSource, 1, i, i+1, math.MinInt64, happening{at: begin, count: 1})
+				pass(100 * time.Millisecond)
+			}
+			pass(time.Second)
+			c.drain()
+			before := len(c.kinds)
+			if r := c.rows[keyOf(wire.Row{Start: begin, Dimensions: []string{}})]; r.Count != 20 {
+				t.Errorf("buckets of %d ms: %d late events are told", interval, r.Count)
+			}
+			for i := range int64(30) {
+				w.batch(aSource, 1, 20+i, 21+i, begin, happening{at: begin, count: 1})
+				pass(100 * time.Millisecond)
+			}
+			c.drain()
+			if told := len(c.kinds) - before; told > 8 {
+				t.Errorf("buckets of %d ms: %d batches in 3 seconds", interval, told)
+			}
+		})
+	}
+}
+
 func TestTooManyKeysAreCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, HubOptions{MaxKeys: 2})

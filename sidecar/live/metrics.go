@@ -23,7 +23,7 @@ func newMetrics(h *Hub) *metrics {
 		unreadable: counter("unreadable_total", "Parts of live batches that could not be read."),
 		delay: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tidemark_live_delay_seconds", Help: "Time from the end of a bucket until it was told, or told again.",
-			Buckets: []float64{0.35, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60},
+			Buckets: []float64{0.45, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 30, 60},
 		}),
 		gauges: []prometheus.Collector{
 			gauge("subscribers", "Readers of the live stream.", func() float64 { return float64(h.State().Subscribers) }),

@@ -103,7 +103,7 @@ func TestViewsTellWhatTheLogHolds(t *testing.T) {
 				}
 				// Let every view tell what it has been given.
 				now := time.Now()
-				time.Sleep(now.Truncate(time.Second).Add(1400 * time.Millisecond).Sub(now)) //nolint:forbidigo // the bubble's time
+				time.Sleep(now.Truncate(time.Second).Add(1500 * time.Millisecond).Sub(now)) //nolint:forbidigo // the bubble's time
 				synctest.Wait()
 				for i, c := range clients {
 					c.drain()

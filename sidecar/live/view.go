@@ -11,9 +11,11 @@ import (
 )
 
 const (
-	// tellEvery is how often a view tells what changed, and tellDelay how long after the whole second: what was counted then is on its way.
-	tellEvery = time.Second
-	tellDelay = 300 * time.Millisecond
+	// tellDelay is how long after its end a bucket is told: what was counted at its end is on its way.
+	tellDelay = 400 * time.Millisecond
+	// lookEvery is how often a view takes what came, and correctEvery how often it tells changes of buckets that were told, apart from when new ones end.
+	lookEvery    = 200 * time.Millisecond
+	correctEvery = 800 * time.Millisecond
 	// heartbeatEvery is how long nothing is told at most.
 	heartbeatEvery = 5 * time.Second
 )
@@ -38,66 +40,13 @@ type view struct {
 	from, through int64 // as told last
 	missing       []string
 	toldAt        time.Time
+	correctedAt   time.Time
+	waiting       bool   // for correctEvery to pass
 	ended         string // why the view ended
 
 	// Under the hub's lock: how many subscribers it is kept for, and when the last left.
 	subscribed int
 	emptyAt    time.Time
-}
-
-// inbox takes the changes of the log, without any work.
-type inbox struct {
-	mu        sync.Mutex
-	batches   []*Batch
-	rewritten bool
-	stop      func()
-}
-
-// read begins anew with what the log holds.
-func (i *inbox) read(l *Log) {
-	i.close()
-	i.mu.Lock()
-	i.batches, i.rewritten = nil, false
-	i.mu.Unlock()
-	stop := l.Read(i.add, func(c Change) {
-		if c.Added != nil {
-			i.add(c.Added)
-		}
-		if c.Rewritten {
-			i.mu.Lock()
-			i.batches, i.rewritten = nil, true
-			i.mu.Unlock()
-		}
-	})
-	i.mu.Lock()
-	i.stop = stop
-	i.mu.Unlock()
-}
-
-func (i *inbox) add(b *Batch) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if !i.rewritten && len(b.Parts) > 0 {
-		i.batches = append(i.batches, b)
-	}
-}
-
-// take gives what came since; rewritten says that all before does not hold any more.
-func (i *inbox) take() (batches []*Batch, rewritten bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	batches, i.batches = i.batches, nil
-	return batches, i.rewritten
-}
-
-func (i *inbox) close() {
-	i.mu.Lock()
-	stop := i.stop
-	i.stop = nil
-	i.mu.Unlock()
-	if stop != nil {
-		stop() // not under the lock: the log calls add
-	}
 }
 
 // run makes the view and keeps it until the context ends, or nobody has subscribed to it for a while.
@@ -107,11 +56,7 @@ func (v *view) run(ctx context.Context) {
 	v.build(ctx)
 	for {
 		now := v.hub.opts.Now()
-		next := now.Truncate(tellEvery).Add(tellDelay)
-		if !next.After(now) {
-			next = next.Add(tellEvery)
-		}
-		timer := time.NewTimer(next.Sub(now))
+		timer := time.NewTimer(now.Truncate(lookEvery).Add(lookEvery).Sub(now))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -163,22 +108,31 @@ func (v *view) tick(now time.Time) {
 		v.tellSnapshot()
 		return
 	}
+	silent := now.Sub(v.toldAt) >= heartbeatEvery
+	if len(batches) == 0 && !silent && !v.waiting && v.through == v.lastEnd(now) {
+		return
+	}
 	v.apply(batches, now)
 	from, through, missing := v.from, v.through, v.missing
 	v.advance(now)
+	moved := v.through != through || v.from > from && v.from > ceiling(v.oldest(now), v.query.Interval) || !slices.Equal(missing, v.missing)
+	if v.waiting = !moved && !silent && now.Sub(v.correctedAt) < correctEvery; v.waiting {
+		return
+	}
 	rows, buckets, cut := v.table.changes(v.from, v.through)
 	b := wire.Batch{Note: v.note(wire.Update, now), Rows: rows}
 	b.Cut = cut
-	moved := v.through != through || v.from > from && v.from > ceiling(v.oldest(now), v.query.Interval)
-	switch {
-	case len(buckets) > 0 || moved || !slices.Equal(missing, v.missing):
-	case now.Sub(v.toldAt) >= heartbeatEvery:
+	if !moved && len(buckets) == 0 {
+		if !silent {
+			return
+		}
 		b.Kind = wire.Heartbeat
-	default:
-		return
 	}
 	v.tell(b)
 	v.toldAt = now
+	if !moved {
+		v.correctedAt = now
+	}
 	for _, start := range buckets {
 		v.hub.metrics.delay.Observe(float64(now.UnixMilli()-start-v.query.Interval) / 1000)
 	}
@@ -188,12 +142,17 @@ func (v *view) note(kind wire.Kind, now time.Time) wire.Note {
 	return wire.Note{Kind: kind, Sent: now.UnixMilli(), From: v.from, Through: v.through, Missing: v.missing}
 }
 
+// lastEnd is the end of the last bucket to tell of.
+func (v *view) lastEnd(now time.Time) int64 {
+	return floor(now.Add(-tellDelay).UnixMilli(), v.query.Interval)
+}
+
 func (v *view) oldest(now time.Time) int64 { return now.Add(-v.hub.opts.History).UnixMilli() }
 
 // advance moves the ends of what is told: on one side to what is complete and kept, on the other to the buckets that ended.
 func (v *view) advance(now time.Time) {
 	interval := v.query.Interval
-	v.through = floor(now.Add(-tellDelay).UnixMilli(), interval)
+	v.through = v.lastEnd(now)
 	complete := max(v.hub.opts.Log.CompleteFrom(v.stream), v.oldest(now), v.floor)
 	v.from = max(v.from, ceiling(complete, interval)) // what was dropped does not come back
 	v.missing = v.hub.missing(v.stream, now)
