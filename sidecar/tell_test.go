@@ -10,13 +10,17 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	wire "github.com/tidemark/tidemark/pkg/live"
 	"github.com/tidemark/tidemark/sidecar/live"
@@ -65,14 +69,31 @@ func TestLiveValuesAreTheDocuments(t *testing.T) {
 	})
 }
 
-// TestWithoutLiveTopicNothingElseSuffers has a live topic of a name that a real Kafka refuses.
+// TestWithoutLiveTopicNothingElseSuffers has a Kafka that does not create the live topic.
 func TestWithoutLiveTopicNothingElseSuffers(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, servers.KafkaAddr(t), servers.EmbeddedStore(t, ""))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cluster.ControlKey(int16(kmsg.CreateTopics), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		create, is := request.(*kmsg.CreateTopicsRequest)
+		if !is || !strings.HasSuffix(create.Topics[0].Topic, ".live") {
+			return nil, nil, false
+		}
+		topic := kmsg.NewCreateTopicsResponseTopic()
+		topic.Topic, topic.ErrorCode = create.Topics[0].Topic, kerr.TopicAuthorizationFailed.Code
+		response, _ := create.ResponseKind().(*kmsg.CreateTopicsResponse)
+		response.Topics = append(response.Topics, topic)
+		return response, nil, true
+	})
+	b := newBench(t, cluster.ListenAddrs()[0], servers.EmbeddedStore(t, ""))
 	b.produce(0, 600)
-	run := b.start(b.configure("http: {", "live: {topic: '...'}\nhttp: {"))
+	run := b.start(b.configure())
 	b.await(run)
-	if s := run.status(); s.Live == nil || s.Live.OK || s.Live.Error == "" || !s.Ready {
+	if s := run.status(); s.Live == nil || s.Live.OK || !strings.Contains(s.Live.Error, "create the topic") || !s.Ready {
 		t.Errorf("status tells of live values: %+v, ready %t", s.Live, s.Ready)
 	}
 	run.end()

@@ -27,7 +27,7 @@ type Live struct {
 	oldest  int64 // events before it are not told
 	bytes   int
 	rollups []liveRollup
-	// known leads to the entry of a key that no window has a row for, by a part of the key's hash.
+	// known leads to the entry of a second and key, by a part of their hash, where a row of a window does not.
 	known []uint32
 
 	begins int64 // offset of the batch
@@ -142,7 +142,7 @@ func (l *Live) add(w *Window, row int, s *sample, t int64) {
 	told := &w.full.rows[row].told
 	i := int(*told)
 	if i >= len(r.entries) || !r.entries[i].holds(w.serial, uint32(row), t) {
-		if i = l.open(r, s.key, t); i < 0 {
+		if i = l.find(w.key.rollup, s.key, t); i < 0 {
 			return
 		}
 		r.entries[i].window, r.entries[i].row = w.serial, uint32(row)
@@ -157,16 +157,23 @@ func (e *liveEntry) holds(window uint64, row uint32, t int64) bool {
 
 // addByKey tells an event whose key has no row in a window.
 func (l *Live) addByKey(rollup int, s *sample, t int64) {
+	if i := l.find(rollup, s.key, t); i >= 0 {
+		l.rollups[rollup].add(i, s)
+	}
+}
+
+// find gives the entry of a second and key, as far as it is remembered, or appends one. It is negative where there is no room.
+func (l *Live) find(rollup int, key []byte, t int64) int {
 	r := &l.rollups[rollup]
-	known := &l.known[(maphash.Bytes(tableSeed, s.key)+uint64(t/second))&(knownSlots-1)]
+	known := &l.known[(maphash.Bytes(tableSeed, key)+uint64(t/second)+uint64(rollup)<<6)&(knownSlots-1)]
 	i := int(*known)
-	if i >= len(r.entries) || !r.entries[i].holds(0, 0, t) || !bytes.Equal(r.name(i), s.key) {
-		if i = l.open(r, s.key, t); i < 0 {
-			return
-		}
+	if i < len(r.entries) && t >= r.entries[i].start && t < r.entries[i].start+second && bytes.Equal(r.name(i), key) {
+		return i
+	}
+	if i = l.open(r, key, t); i >= 0 {
 		*known = uint32(i)
 	}
-	r.add(i, s)
+	return i
 }
 
 func (r *liveRollup) name(i int) []byte {
