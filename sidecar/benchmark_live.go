@@ -46,7 +46,7 @@ func (r *benchmarkRun) watchLive(ctx context.Context) (*liveWatch, error) {
 		cancel()
 		return nil, fmt.Errorf("ask for the live stream: %w", err)
 	}
-	response, err := http.DefaultClient.Do(request) //nolint:bodyclose // the watch closes it
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("ask for the live stream: %w", err)

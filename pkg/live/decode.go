@@ -21,7 +21,7 @@ type Reader struct {
 
 // NewReader reads the beginning of a stream, which tells its shape.
 func NewReader(r io.Reader) (reader *Reader, err error) {
-	defer recovered(&err)
+	defer func() { err = orPanic(err, recover()) }()
 	arrowReader, err := ipc.NewReader(r)
 	if err != nil {
 		return nil, fmt.Errorf("read the beginning of a live stream: %w", err)
@@ -34,11 +34,12 @@ func NewReader(r io.Reader) (reader *Reader, err error) {
 	return &Reader{shape: shape, reader: arrowReader}, nil
 }
 
-// recovered turns a panic of the Arrow library, which bytes can cause that are no stream, into an error.
-func recovered(err *error) {
-	if cause := recover(); cause != nil {
-		*err = fmt.Errorf("read a live stream: %v", cause)
+// orPanic turns a panic of the Arrow library, which bytes can cause that are no stream, into an error.
+func orPanic(err error, cause any) error {
+	if cause != nil {
+		return fmt.Errorf("read a live stream: %v", cause)
 	}
+	return err
 }
 
 // Shape says what the rows hold.
@@ -49,7 +50,7 @@ func (r *Reader) Close() { r.reader.Release() }
 
 // Next waits for the next batch and reads it. At the end of the stream it returns io.EOF.
 func (r *Reader) Next() (b Batch, err error) {
-	defer recovered(&err)
+	defer func() { err = orPanic(err, recover()) }()
 	if !r.reader.Next() {
 		if err := r.reader.Err(); err != nil && !errors.Is(err, io.EOF) {
 			return Batch{}, fmt.Errorf("read a live stream: %w", err)

@@ -109,7 +109,7 @@ func (e *Encoder) notes(note string, rows int) {
 			f.AppendNull()
 			continue
 		}
-		f.(*array.StringBuilder).Append(note) //nolint:errcheck // the types are those of the schema, here and below
+		f.(*array.StringBuilder).Append(note)
 		f.AppendNulls(rows)
 	}
 }
@@ -122,23 +122,23 @@ func (e *Encoder) rows(rows []Row) {
 		return e.builder.Field(at - 1)
 	}
 	numbers := func(of func(*Row) int64) {
-		column := next().(*array.Int64Builder) //nolint:errcheck // see notes
+		column := next().(*array.Int64Builder)
 		for i := range rows {
 			column.UnsafeAppend(of(&rows[i]))
 		}
 	}
 	floats := func(of func(*Row) float64) {
-		column := next().(*array.Float64Builder) //nolint:errcheck // see notes
+		column := next().(*array.Float64Builder)
 		for i := range rows {
 			column.UnsafeAppend(of(&rows[i]))
 		}
 	}
-	starts := next().(*array.TimestampBuilder) //nolint:errcheck // see notes
+	starts := next().(*array.TimestampBuilder)
 	for i := range rows {
 		starts.UnsafeAppend(arrow.Timestamp(rows[i].Start))
 	}
 	for d := range e.shape.Dimensions {
-		column := next().(*array.StringBuilder) //nolint:errcheck // see notes
+		column := next().(*array.StringBuilder)
 		for i := range rows {
 			column.Append(rows[i].Dimensions[d])
 		}

@@ -134,7 +134,7 @@ func TestStreamThatBreaksOffIsAnError(t *testing.T) {
 	e := encoder(t, shape, live.Uncompressed)
 	opening := e.Opening()
 	stream := append(bytes.Clone(opening), message(t, e, batches(rand.New(rand.NewPCG(5, 6)), shape)[0])...)
-	for end := range len(stream) {
+	for end := range stream {
 		reader, err := live.NewReader(bytes.NewReader(stream[:end]))
 		if end < len(opening) {
 			if err == nil {

@@ -44,7 +44,7 @@ func (s *Shape) schema() *arrow.Schema {
 	add(rollup.FieldBytes, arrow.PrimitiveTypes.Int64)
 	for _, name := range s.Measures {
 		for i, part := range measureParts {
-			t := arrow.DataType(arrow.PrimitiveTypes.Float64)
+			var t arrow.DataType = arrow.PrimitiveTypes.Float64
 			if i == 0 {
 				t = arrow.PrimitiveTypes.Int64
 			}
