@@ -44,7 +44,7 @@ func (f *Feed) clientOptions() []kgo.Opt {
 		kgo.ProducerLinger(30*time.Millisecond), // what partitions tell at about the same time goes together,
 		kgo.MaxBufferedBytes(maxBuffered),
 		kgo.RecordDeliveryTimeout(requestTimeout),
-		kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.FetchMaxWait(5*time.Second),
 		kgo.KeepControlRecords(), // their offsets are part of the position
 		kgo.AlwaysRetryEOF(),
 	)
