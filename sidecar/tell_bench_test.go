@@ -143,7 +143,7 @@ func (c *counting) read(b *testing.B, h *heldEvents, feed *live.Feed) {
 		return nil
 	})
 	for s := feed.Stats(); len(c.tellers) > 0 && s.Read < s.Published; s = feed.Stats() {
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) //nolint:forbidigo // nothing tells of it
 	}
 	end, err := cpuTime()
 	if err != nil {

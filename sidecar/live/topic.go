@@ -68,15 +68,15 @@ func (f *Feed) session(ctx context.Context) error {
 	}
 	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{f.opts.Topic: {topicPartition: kgo.NewOffset().At(start)}})
 	f.use(client, start)
-	defer f.end(client)
+	defer f.end(context.WithoutCancel(ctx), client)
 	f.note(nil)
 	return f.read(ctx, client)
 }
 
 // end gives what was published last a moment to be written.
-func (f *Feed) end(client *kgo.Client) {
+func (f *Feed) end(ctx context.Context, client *kgo.Client) {
 	f.use(nil, 0)
-	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	ctx, cancel := context.WithTimeout(ctx, flushTimeout)
 	defer cancel()
 	_ = client.Flush(ctx) // what is not written is missing in the live values alone
 }
