@@ -57,7 +57,7 @@ type FeedStats struct{ Published, Dropped, Failed, Read, Broken, Cut int64 }
 
 // NewFeed prepares a feed; Run lets it work.
 func NewFeed(o FeedOptions) *Feed {
-	return &Feed{opts: o, moved: make(chan struct{}), tried: make(chan struct{}), since: time.Now(), err: errors.New("not connected yet")}
+	return &Feed{opts: o, moved: make(chan struct{}), tried: make(chan struct{}), since: time.Now(), err: errors.New("the live topic is not read to its end yet")}
 }
 
 // Run reads the topic until the context ends. Where the topic cannot be used it tries again now and then.

@@ -66,11 +66,17 @@ func (f *Feed) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	end, err := endOf(limited, client, f.opts.Topic)
+	if err != nil {
+		return err
+	}
 	client.AddConsumePartitions(map[string]map[int32]kgo.Offset{f.opts.Topic: {topicPartition: kgo.NewOffset().At(start)}})
 	f.use(client, start)
 	defer f.end(context.WithoutCancel(ctx), client)
-	f.note(nil)
-	return f.read(ctx, client)
+	if start >= end {
+		f.note(nil)
+	}
+	return f.read(ctx, client, end)
 }
 
 // end gives what was published last a moment to be written.
@@ -81,8 +87,8 @@ func (f *Feed) end(ctx context.Context, client *kgo.Client) {
 	_ = client.Flush(ctx) // what is not written is missing in the live values alone
 }
 
-// read gives the log what comes.
-func (f *Feed) read(ctx context.Context, client *kgo.Client) error {
+// read gives the log what comes. The topic can be used when that is what there was at first, up to end: before, the newest values would lack the most.
+func (f *Feed) read(ctx context.Context, client *kgo.Client, end int64) error {
 	worked := time.Now()
 	for {
 		fetches := client.PollRecords(ctx, pollRecords)
@@ -101,7 +107,9 @@ func (f *Feed) read(ctx context.Context, client *kgo.Client) error {
 		switch {
 		case err == nil:
 			worked = time.Now()
-			f.note(nil)
+			if next >= end {
+				f.note(nil)
+			}
 		case errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.UnknownTopicID), time.Since(worked) > failingFor:
 			return fmt.Errorf("read the topic %s: %w", f.opts.Topic, err)
 		default:

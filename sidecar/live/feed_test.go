@@ -1,0 +1,53 @@
+package live
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// TestAFeedWorksWhenItHasReadWhatThereIs begins with a topic that holds more than is read at once.
+func TestAFeedWorksWhenItHasReadWhatThereIs(t *testing.T) {
+	const batches = 3 * pollRecords
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "g.live"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	var records []*kgo.Record
+	for i := range int64(batches) {
+		records = append(records, aBatch(1, i, i+1).record("g.live"))
+	}
+	if err := client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	log := NewLog(LogOptions{History: time.Hour, MaxBytes: 1 << 30})
+	f := NewFeed(FeedOptions{Kafka: []kgo.Opt{kgo.SeedBrokers(cluster.ListenAddrs()...)}, Topic: "g.live", History: time.Hour, Log: log, Logger: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { f.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+		_, err := f.Err()
+		switch {
+		case err == nil:
+			if added := log.Stats().Added; added != batches {
+				t.Errorf("it works when it has read %d of %d batches", added, batches)
+			}
+			return
+		case time.Now().After(limit):
+			t.Fatal(err)
+		}
+	}
+}
