@@ -69,8 +69,8 @@ func (t *teller) begin(ctx context.Context, e *aggregate.Engine, initial *aggreg
 	if known {
 		l.KnowNewest(place.Newest)
 	}
+	t.refresh(l, time.Now())
 	e.SetLive(l)
-	t.refresh(e, time.Now())
 }
 
 // goOn has an engine tell that takes over from another one where that stands, when everything was told.
@@ -80,14 +80,14 @@ func (t *teller) goOn(before, e *aggregate.Engine) {
 	}
 	l := aggregate.NewLive(before.Live().From(), maxLive)
 	l.KnowNewest(before.NewestEvent())
+	t.refresh(l, time.Now())
 	e.SetLive(l)
-	t.refresh(e, time.Now())
 }
 
-// refresh makes room, and leaves out what nobody can ask for any more.
-func (t *teller) refresh(e *aggregate.Engine, now time.Time) {
-	e.Live().Refill()
-	e.Live().SetOldest(now.Add(-t.history - historySlack).Truncate(time.Second).UnixMilli())
+// refresh makes room, and leaves out what nobody can ask for any more, and what is as far ahead of the clock.
+func (t *teller) refresh(l *aggregate.Live, now time.Time) {
+	l.Refill()
+	l.SetSpan(now.Add(-t.history-historySlack).Truncate(time.Second).UnixMilli(), now.Add(t.history).UnixMilli())
 }
 
 // full reports whether so much was counted that it is to be told at once.
@@ -121,7 +121,7 @@ func (t *teller) tell(e *aggregate.Engine, atOnce bool) {
 	now := time.Now()
 	timed, silent := t.turned(e) || !now.Before(t.next()), now.Sub(t.published) >= presentEvery
 	if timed {
-		t.refresh(e, now)
+		t.refresh(e.Live(), now)
 	}
 	if !timed && !atOnce && !t.full(e) || e.Live().Empty() && !atOnce && !silent {
 		return

@@ -56,7 +56,7 @@ func (e *Engine) Add(r Record) Outcome {
 	}
 	e.position = r.Offset
 	if e.live != nil {
-		e.live.reach(r.Offset, e.newest)
+		e.live.reach(r.Offset)
 	}
 	outcome := e.count(r)
 	e.position = r.Offset + 1
@@ -80,6 +80,9 @@ func (e *Engine) count(r Record) Outcome {
 	}
 	if read.timed {
 		e.newest = max(e.newest, read.time)
+		if e.live != nil {
+			e.live.see(read.time)
+		}
 		e.watermark = max(e.watermark, read.time-e.plan.Lateness)
 		if r.Timestamp >= 0 {
 			e.base.Behind = max(0, r.Timestamp-e.watermark)

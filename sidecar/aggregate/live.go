@@ -3,6 +3,7 @@ package aggregate
 import (
 	"bytes"
 	"hash/maphash"
+	"math"
 	"unsafe"
 
 	"github.com/tidemark/tidemark/pkg/live"
@@ -17,16 +18,19 @@ const second = 1000
 //
 // It belongs to one engine, and is not safe for concurrent use.
 type Live struct {
-	from    int64 // records before it were told by an earlier owner
-	begun   bool  // from was reached
-	limit   int   // of entries until it is refilled
-	room    int   // how many of these are left
-	cut     bool  // events are in no entry
-	latest  int64 // the latest second that has an entry
-	turned  bool  // and it has not been that since the batch began
-	oldest  int64 // events before it are not told
-	bytes   int
-	rollups []liveRollup
+	from   int64 // records before it were told by an earlier owner
+	begun  bool  // from was reached
+	limit  int   // of entries until it is refilled
+	room   int   // how many of these are left
+	cut    bool  // events are in no entry
+	latest int64 // the latest second that has an entry
+	turned bool  // and it has not been that since the batch began
+	oldest int64 // events before it are not told
+	// furthest is the time that is told of last. Events with times beyond it, of a clock that is wrong, do not count as the newest either.
+	furthest int64
+	newest   int64 // event time that the engine has read, up to furthest
+	bytes    int
+	rollups  []liveRollup
 	// known leads to the entry of a second and key, by a part of their hash, where a row of a window does not.
 	known []uint32
 
@@ -67,11 +71,11 @@ const (
 
 // NewLive begins with the record at an offset; those before it are not told. There are limit entries at most until it is refilled: events beyond are only counted.
 func NewLive(from int64, limit int) *Live {
-	return &Live{from: from, limit: limit, room: limit, oldest: Never, latest: Never, known: make([]uint32, knownSlots)}
+	return &Live{from: from, limit: limit, room: limit, oldest: Never, furthest: math.MaxInt64, newest: Never, latest: Never, known: make([]uint32, knownSlots)}
 }
 
-// SetOldest leaves out the events before a time in milliseconds from now on: nobody asks for them any more.
-func (l *Live) SetOldest(oldest int64) { l.oldest = oldest }
+// SetSpan leaves out the events before and after times in milliseconds from now on: nobody asks for them any more, or yet. It is called before SetLive too.
+func (l *Live) SetSpan(oldest, furthest int64) { l.oldest, l.furthest = oldest, furthest }
 
 // KnowNewest says which event time was the newest before the record that the Live begins with, where that is better known than the engine does. It is
 // called before SetLive.
@@ -101,7 +105,7 @@ func (e *Engine) SetLive(l *Live) {
 	if !l.newestKnown {
 		l.newestEarlier = Never
 		if e.watermark != Never {
-			l.newestEarlier = e.watermark + e.plan.Lateness // with a later event it would be further
+			l.newestEarlier = min(e.watermark+e.plan.Lateness, l.furthest) // with a later event it would be further
 		}
 	}
 	l.from = max(l.from, e.position)
@@ -116,21 +120,30 @@ func (e *Engine) NewestEvent() int64 {
 	if e.live == nil {
 		return e.newest
 	}
-	return max(e.live.newestEarlier, e.newest)
+	return max(e.live.newestEarlier, e.live.newest)
 }
 
 // Live is what the engine tells to; nil for nothing.
 func (e *Engine) Live() *Live { return e.live }
 
-// reach notes that everything before an offset is counted, and the newest event time that the engine has seen.
-func (l *Live) reach(offset, newest int64) {
+// reach notes that everything before an offset is counted.
+func (l *Live) reach(offset int64) {
 	if !l.begun && offset >= l.from {
-		l.begun, l.begins, l.newestBefore = true, l.from, max(l.newestEarlier, newest)
+		l.begun, l.begins, l.newestBefore = true, l.from, max(l.newestEarlier, l.newest)
+	}
+}
+
+// see notes the time of an event that the engine has read.
+func (l *Live) see(t int64) {
+	if t <= l.furthest {
+		l.newest = max(l.newest, t)
 	}
 }
 
 // wants reports whether an event is told.
-func (l *Live) wants(offset, t int64) bool { return offset >= l.from && t >= l.oldest }
+func (l *Live) wants(offset, t int64) bool {
+	return offset >= l.from && t >= l.oldest && t <= l.furthest
+}
 
 // add tells an event that a window has counted in a row. The row knows where its events went last, so that nothing is looked for.
 func (l *Live) add(w *Window, row int, s *sample, t int64) {

@@ -9,7 +9,8 @@ import (
 // LiveBatch is what was told of the records at the offsets [From, To).
 type LiveBatch struct {
 	From, To int64
-	// NewestBefore is the newest event time (ms) before From, or a later one; Newest that of the records before To that the engine has read. Never for none.
+	// NewestBefore is the newest event time (ms) before From, or a later one; Newest that of the records before To that the engine has read. Never for none. What
+	// is beyond the times that are told does not count.
 	NewestBefore, Newest int64
 	// Parts are the rollups that have entries, or events that were cut. What they hold is valid until the engine is given the next record.
 	Parts []LivePart
@@ -45,11 +46,11 @@ func (e *Engine) TakeLive() (LiveBatch, bool) {
 	if l == nil {
 		return LiveBatch{}, false
 	}
-	l.reach(e.position, e.newest)
+	l.reach(e.position)
 	if !l.begun {
 		return LiveBatch{}, false
 	}
-	b := LiveBatch{From: l.begins, To: e.position, NewestBefore: l.newestBefore, Newest: e.newest}
+	b := LiveBatch{From: l.begins, To: e.position, NewestBefore: l.newestBefore, Newest: l.newest}
 	for i := range l.rollups {
 		if r := &l.rollups[i]; len(r.entries) > 0 || r.cut > 0 {
 			b.Parts = append(b.Parts, LivePart{Rollup: r.Rollup, Cut: r.cut, Rows: r.rows()})

@@ -228,9 +228,10 @@ func TestLiveCutsWhatHasNoRoom(t *testing.T) {
 	}
 	check(0, 1)
 	e.Live().Refill()
-	e.Live().SetOldest(origin)
+	e.Live().SetSpan(origin, origin)
 	send(6, origin-1, "x")
 	send(7, origin, "x")
+	send(8, origin+1, "x")
 	check(1, 0)
 }
 
@@ -260,5 +261,38 @@ func TestLiveKnowsTheNewestEvent(t *testing.T) {
 		if b.From != 6 || b.To != 7 || b.NewestBefore != test.want || b.Newest != origin+1 {
 			t.Errorf("%s: %+v", test.name, b)
 		}
+	}
+}
+
+// TestLiveIsNotMovedByAClockThatIsWrong has an event far ahead, which moves the watermark.
+func TestLiveIsNotMovedByAClockThatIsWrong(t *testing.T) {
+	const day = 86_400_000
+	plan := newPlan(t, definitions()...)
+	e := aggregate.NewEngine(plan, plan.Begin(0, 0, partition.TopicID))
+	send := func(offset, at int64) {
+		e.Add(aggregate.Record{Offset: offset, Timestamp: at, Value: fmt.Appendf(nil, `{"t":%d,"h":"x","v":1}`, at)})
+	}
+	l := aggregate.NewLive(0, 10)
+	l.SetSpan(aggregate.Never, origin+60_000)
+	e.SetLive(l)
+	send(0, origin)
+	send(1, origin+day)
+	send(2, origin+5)
+	b, _ := e.TakeLive()
+	if b.Newest != origin+5 || len(b.Parts) != len(plan.Rollups) || len(b.Parts[0].Rows) != 1 || b.Parts[0].Rows[0].Count != 2 || e.Newest() != origin+day {
+		t.Errorf("told up to %d: %+v", b.Newest, b.Parts)
+	}
+	send(3, origin+6)
+	if b, _ = e.TakeLive(); b.NewestBefore != origin+5 {
+		t.Errorf("the newest before is %d", b.NewestBefore)
+	}
+	state := plan.Begin(4, 0, partition.TopicID)
+	state.Watermark = origin + day
+	next := aggregate.NewEngine(plan, state)
+	l = aggregate.NewLive(4, 10)
+	l.SetSpan(aggregate.Never, origin+60_000)
+	next.SetLive(l)
+	if got := next.NewestEvent(); got != origin+60_000 {
+		t.Errorf("a new owner takes %d for the newest time", got)
 	}
 }
