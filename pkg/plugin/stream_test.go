@@ -195,6 +195,9 @@ func TestPointsCloserThanWindowsComeFromSidecars(t *testing.T) {
 	s.set(func(s *sidecar) { s.refuse = http.StatusServiceUnavailable })
 	p = g.panel(t, time.Second, streamCount)
 	p.shows(t, "3 - 0", "count", -30, -25, -40) // from documents
+	s.set(func(s *sidecar) { s.refuse, s.complete = 0, s.now-30_000 })
+	p = g.panel(t, time.Second, streamCount)
+	p.shows(t, "3 - 0", "count", -30, -25, -40) // since the sidecar lacks the beginning
 }
 
 func TestTheLargestSeriesAndOtherGoOn(t *testing.T) {
