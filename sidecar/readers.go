@@ -33,6 +33,8 @@ func (pl *pipeline) serveLive(s *status.Server) (closeLive func(), err error) {
 	hub := live.NewHub(live.HubOptions{
 		Log: pl.live.log, Rollups: definitions, Filter: liveFilter, Partitions: pl.catalog.known, History: pl.cfg.Live.History,
 		Unavailable:    func() error { _, err := pl.live.feed.Err(); return err },
+		Listen:         pl.live.feed.Listen,
+		Listened:       pl.live.feed.Listened,
 		MaxSubscribers: pl.cfg.Live.MaxSubscribers, Token: token, Logger: pl.logger,
 	})
 	hub.Register(s.Registerer())

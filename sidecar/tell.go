@@ -12,10 +12,11 @@ import (
 
 const (
 	// What was counted is told once a second, since it is told by the second: when the first event of the next one comes, or livePhase after its end. So a second
-	// is told as a whole, and not in parts. Two are livePause apart.
-	liveEvery = time.Second
-	livePhase = 200 * time.Millisecond
-	livePause = 800 * time.Millisecond
+	// is told as a whole, and not in parts. Two are livePause apart, or quietPause while nobody reads them.
+	liveEvery  = time.Second
+	livePhase  = 200 * time.Millisecond
+	livePause  = 800 * time.Millisecond
+	quietPause = 4800 * time.Millisecond
 	// maxLive is how many entries that can be, and fullBytes from how much on it is told before, so that it fits into a Kafka message.
 	maxLive   = 100_000
 	fullBytes = 384 << 10
@@ -31,6 +32,8 @@ type liveFeed interface {
 	Publish(b *live.Batch)
 	// Takeover finds what was told of a source, if anything was. It returns after a few seconds at most.
 	Takeover(ctx context.Context, s live.Source) (place live.Place, known bool)
+	// Listened reports whether somebody reads what is told.
+	Listened() bool
 }
 
 // teller tells at once what a partition counts. Nothing depends on it: a batch that is not written is missing there alone. Its methods do nothing on nil. It
@@ -47,6 +50,8 @@ type teller struct {
 	epoch     int64
 	encoders  map[string]*wire.Encoder // by the hash of the definition
 	told      time.Time                // when the last batch was taken
+	refreshed time.Time                // and when room was made last
+	listened  bool                     // whether somebody reads what is told
 	published time.Time                // and the last one that was published
 }
 
@@ -95,9 +100,9 @@ func (t *teller) full(e *aggregate.Engine) bool {
 	return t != nil && e.Live() != nil && e.Live().Bytes() > fullBytes
 }
 
-// turned reports whether a second was counted to its end.
+// turned reports whether a second was counted to its end that somebody waits for.
 func (t *teller) turned(e *aggregate.Engine) bool {
-	return t != nil && e.Live() != nil && e.Live().Turned() && time.Since(t.told) >= livePause
+	return t != nil && t.listened && e.Live() != nil && e.Live().Turned() && time.Since(t.told) >= livePause
 }
 
 // due is when to tell next; nil for not before something was counted.
@@ -110,7 +115,11 @@ func (t *teller) due(e *aggregate.Engine) <-chan time.Time {
 
 // next is when to tell next.
 func (t *teller) next() time.Time {
-	return t.told.Add(livePause - livePhase - time.Nanosecond).Truncate(liveEvery).Add(liveEvery + livePhase)
+	pause := quietPause
+	if t.listened {
+		pause = livePause
+	}
+	return t.told.Add(pause - livePhase - time.Nanosecond).Truncate(liveEvery).Add(liveEvery + livePhase)
 }
 
 // tell publishes what was counted, if it is time, or there is much, or at once.
@@ -119,8 +128,10 @@ func (t *teller) tell(e *aggregate.Engine, atOnce bool) {
 		return
 	}
 	now := time.Now()
+	t.listened = t.feed.Listened()
 	timed, silent := t.turned(e) || !now.Before(t.next()), now.Sub(t.published) >= presentEvery
-	if timed {
+	if now.Sub(t.refreshed) >= liveEvery {
+		t.refreshed = now
 		t.refresh(e.Live(), now)
 	}
 	if !timed && !atOnce && !t.full(e) || e.Live().Empty() && !atOnce && !silent {

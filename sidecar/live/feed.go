@@ -36,6 +36,8 @@ type FeedOptions struct {
 type Feed struct {
 	opts  FeedOptions
 	stats feedStats
+	// listened is when a member with readers was heard of last, ms since the epoch.
+	listened atomic.Int64
 
 	mu     sync.Mutex
 	client *kgo.Client // nil while the topic cannot be used

@@ -32,6 +32,10 @@ type HubOptions struct {
 	Partitions func(stream string) []string
 	// Unavailable says why there is nothing to tell, where there is a reason. Default: never.
 	Unavailable func() error
+	// Listen tells the members that there are readers, and Listened reports whether they know: they tell less often while there are none. Default: they need not
+	// be told.
+	Listen   func()
+	Listened func() bool
 	// History is how far back a view goes. Default: 15 minutes.
 	History time.Duration
 	// MaxSubscribers (default 1000) and MaxViews (100) bound who is told; MaxKeys (20,000) the keys of a view, and MaxBytes (128 MiB) about the memory of all
@@ -64,6 +68,7 @@ type Hub struct {
 	viewCount atomic.Int64
 	running   sync.WaitGroup
 	metrics   *metrics
+	stop      context.CancelFunc // of what goes on besides the views
 
 	mu            sync.Mutex
 	views         map[string]*view
@@ -98,6 +103,11 @@ func NewHub(o HubOptions) *Hub {
 		h.rollups[o.Rollups[i].Name] = &o.Rollups[i]
 	}
 	h.metrics = newMetrics(h)
+	ctx, stop := context.WithCancel(context.Background())
+	h.stop = stop
+	if o.Listen != nil {
+		h.running.Go(func() { h.listening(ctx) })
+	}
 	return h
 }
 
@@ -110,6 +120,9 @@ func setDefault[T int | int64 | time.Duration](value *T, standard T) {
 // Subscribe makes a subscription, which begins with a snapshot. It waits until the view is made. Errors are ErrBusy, ErrClosed, the context's, and that
 // there is no such rollup.
 func (h *Hub) Subscribe(ctx context.Context, q Query, e Encoding) (*Subscription, error) {
+	if err := h.awaken(ctx); err != nil {
+		return nil, err
+	}
 	s := &Subscription{hub: h, wake: make(chan struct{}, 1), stale: true}
 	v, err := h.enter(s, &q) //nolint:contextcheck // the view outlives who subscribes first
 	if err != nil {
@@ -216,9 +229,10 @@ func (h *Hub) Close(reason string) {
 	}
 	h.viewCount.Store(0)
 	h.mu.Unlock()
+	h.stop()
 	for _, v := range views {
+		v.end(reason) // before it ends by itself, for another reason
 		v.stop()
-		v.end(reason)
 	}
 	h.running.Wait()
 }

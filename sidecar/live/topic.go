@@ -120,7 +120,7 @@ func (f *Feed) read(ctx context.Context, client *kgo.Client, end int64) error {
 
 // take gives the log one record.
 func (f *Feed) take(r *kgo.Record) {
-	if r.Attrs.IsControl() {
+	if r.Attrs.IsControl() || f.hear(r) {
 		return
 	}
 	b, err := readRecord(r)
