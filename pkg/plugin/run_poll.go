@@ -25,6 +25,9 @@ func (r *run) poll(ctx context.Context) error {
 	if !polling && !missing {
 		return nil
 	}
+	if polling && r.upstream != nil {
+		r.lose() // for what was tried since
+	}
 	d := r.datasource
 	entry, err := d.rollup(ctx, r.stream.Query.Rollup)
 	var frame *data.Frame
@@ -72,9 +75,10 @@ func (r *run) newest(ctx context.Context, entry *rollup.CatalogEntry) (*data.Fra
 	d := r.datasource
 	now := d.now().UnixMilli()
 	sealed, is := entry.Tidemark()
-	if !is || sealed > now {
-		sealed = now
+	if !is {
+		sealed = 0 // any bucket can still grow: the newest ones are asked for again and again
 	}
+	sealed = min(sealed, now)
 	r.mu.Lock()
 	from, length := r.polled, r.streaming.Interval()
 	if from == 0 {

@@ -167,6 +167,27 @@ func TestWithoutSidecarsElasticsearchIsPolled(t *testing.T) {
 	p.shows(t, "1 2", "count", -10, 0)
 }
 
+// Before every partition has sealed something, documents come long after the events too.
+func TestPollingWithoutTidemark(t *testing.T) {
+	s := newSidecar(epoch)
+	c := newCluster(t)
+	c.answer = counting(s)
+	c.progress = c.progress[:1]
+	if _, is := entryOf(t, c).Tidemark(); is {
+		t.Fatal("there is a tidemark")
+	}
+	p := streaming(t, c).panel(t, 10*time.Second, streamCount)
+	clock.set(t, 7*time.Second)
+	p.watch(t)
+	eventually(t, "it is polled", func() bool { return p.noticed() != "" })
+	clock.set(t, 33*time.Second)
+	s.advance(0, at(31, "/a"))
+	p.shows(t, "1", "count", 30)
+	s.advance(0, at(1, "/a"), at(12, "/a"), at(22, "/a"))
+	clock.set(t, 36*time.Second)
+	p.shows(t, "1 1 1 1", "count", 0, 10, 20, 30)
+}
+
 func TestASidecarThatComesBackEndsThePolling(t *testing.T) {
 	s := newSidecar(epoch)
 	s.refuse = http.StatusServiceUnavailable
