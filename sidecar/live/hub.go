@@ -231,7 +231,7 @@ func (h *Hub) Close(reason string) {
 	h.mu.Unlock()
 	h.stop()
 	for _, v := range views {
-		v.end(reason) // before it ends by itself, for another reason
+		v.end(reason) // first, since a view that stops ends for a reason of its own
 		v.stop()
 	}
 	h.running.Wait()

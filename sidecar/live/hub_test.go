@@ -233,6 +233,17 @@ func TestLimitsAndTheEnd(t *testing.T) {
 	})
 }
 
+func TestReadersAreToldWhyTheHubCloses(t *testing.T) {
+	for range 300 {
+		w := newWorld(t, HubOptions{})
+		c := w.subscribe(total(), wire.Uncompressed)
+		w.hub.Close("the test ends")
+		if c.drain(); c.note.Reason != "the test ends" {
+			t.Fatalf("the reader was told %+v", c.note)
+		}
+	}
+}
+
 // heap is the memory in use, in bytes.
 func heap() int64 {
 	var m runtime.MemStats
