@@ -59,8 +59,11 @@ func (m *Measure) Merge(o Measure) {
 		m.Max = o.Max
 	}
 	m.Count += o.Count
-	m.Sum += o.Sum
+	m.Sum = bounded(m.Sum) + bounded(o.Sum) // of two infinite ones there might be no sum
 }
+
+// bounded keeps a sum that left the range of float64 at its border.
+func bounded(v float64) float64 { return max(-math.MaxFloat64, min(math.MaxFloat64, v)) }
 
 // Correction marks a document for events that came after their window was sealed.
 type Correction struct {
@@ -225,9 +228,9 @@ func appendKey(b []byte, prefix, name, suffix string) []byte {
 	return append(b, '"', ':')
 }
 
-// appendFloat keeps a sum that left the range of float64 at its border, since JSON has no infinity.
+// appendFloat writes a sum or a value. JSON has no infinity.
 func appendFloat(b []byte, v float64) []byte {
-	return strconv.AppendFloat(b, max(-math.MaxFloat64, min(math.MaxFloat64, v)), 'g', -1, 64)
+	return strconv.AppendFloat(b, bounded(v), 'g', -1, 64)
 }
 
 const hexDigits = "0123456789abcdef"

@@ -146,3 +146,15 @@ func ExampleTier_Start() {
 	fmt.Println(tier.Start(1_767_225_609_999), tier)
 	// Output: 1767225600000 10s
 }
+
+func TestSumsBeyondTheRangeCanBeMerged(t *testing.T) {
+	var up, down rollup.Measure
+	for range 3 {
+		up.Add(math.MaxFloat64)
+		down.Add(-math.MaxFloat64)
+	}
+	up.Merge(down)
+	if math.IsNaN(up.Sum) || up.Count != 6 {
+		t.Errorf("%+v", up)
+	}
+}
