@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
@@ -32,6 +33,7 @@ type sidecars struct {
 	addresses []string
 	token     string
 	client    *http.Client
+	answered  atomic.Int32 // the place of the address that gave a snapshot last
 }
 
 // connectSidecars makes the client through the SDK, with the data source's TLS settings and its proxy. Credentials of Elasticsearch, and headers for a proxy before

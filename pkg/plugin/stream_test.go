@@ -221,6 +221,20 @@ func TestPointsCloserThanWindowsComeFromSidecars(t *testing.T) {
 	p.shows(t, "3 - 0", "count", -30, -25, -40) // since the sidecar lacks the beginning
 }
 
+func TestASidecarThatHangsHoldsUpOneSnapshot(t *testing.T) {
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	t.Cleanup(hanging.Close)
+	s := &sidecars{addresses: []string{hanging.URL, newSidecar(epoch).start(t)}, token: "sesame", client: &http.Client{}}
+	request := query.LiveRequest{Rollup: "log_writes", Interval: 1000}
+	const within = time.Second
+	for i, most := range []time.Duration{time.Minute, within} {
+		begun := time.Now()
+		if _, err := s.snapshot(t.Context(), request, within); err != nil || time.Since(begun) >= most {
+			t.Errorf("snapshot %d: %v after %v", i, err, time.Since(begun))
+		}
+	}
+}
+
 func TestTheLargestSeriesAndOtherGoOn(t *testing.T) {
 	s := newSidecar(epoch)
 	var events []happening

@@ -215,12 +215,15 @@ func (u *upstream) batches(ctx context.Context, address string, came func()) err
 	}
 }
 
-// snapshot reads what a sidecar knows now, of the first that answers.
+// snapshot reads what a sidecar knows now, of the first that answers. The one that did so last is asked first, so that those that hang hold up no more.
 func (s *sidecars) snapshot(ctx context.Context, r query.LiveRequest, within time.Duration) (*query.Board, error) {
 	problem := errors.New("there is no address of a sidecar")
-	for _, address := range s.addresses {
-		board, err := s.snapshotOf(ctx, address, r, within)
+	begin := int(s.answered.Load())
+	for i := range s.addresses {
+		at := (begin + i) % len(s.addresses)
+		board, err := s.snapshotOf(ctx, s.addresses[at], r, within)
 		if err == nil {
+			s.answered.Store(int32(at))
 			return board, nil
 		}
 		if problem = err; ctx.Err() != nil {
