@@ -94,7 +94,7 @@ func (d *Datasource) sidecarsHealth(ctx context.Context, rollup string) []sideca
 		group.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, sidecarWithin)
 			defer cancel()
-			stream, err := d.streams.sidecars.open(ctx, address, query.LiveRequest{Rollup: rollup, Interval: time.Minute.Milliseconds()}, true)
+			stream, err := d.streams.sidecars.open(ctx, address, query.LiveRequest{Rollup: rollup, Interval: time.Second.Milliseconds()}, true)
 			if err != nil {
 				all[i].Problem = err.Error()
 				return

@@ -315,6 +315,17 @@ func TestParametersThatAreNotAnswered(t *testing.T) {
 	}
 }
 
+func TestBucketsThatTheHistoryHasNoRoomForAreNotAnswered(t *testing.T) {
+	w := newWorld(t, HubOptions{History: time.Minute})
+	defer w.hub.Close("the test ends")
+	if got := w.ask(t, "rollup=log_writes&once=true&interval=30s"); got.Code != http.StatusOK {
+		t.Errorf("%d: %s", got.Code, got.Body)
+	}
+	if got := w.ask(t, "rollup=log_writes&once=true&interval=31s"); got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "1s to 30s are allowed, which is half of live.history") {
+		t.Errorf("%d: %s", got.Code, got.Body)
+	}
+}
+
 func FuzzParameters(f *testing.F) {
 	for _, seed := range []string{
 		"rollup=log_writes", "rollup=log_writes&groupBy=host&groupBy=path&interval=5s&format=json&once=true", "rollup=log_writes&compression=zstd&interval=1m0s",

@@ -93,7 +93,7 @@ func (h *Hub) parse(values url.Values) (request, error) {
 		return r, err
 	}
 	r.Rollup = definition.Name
-	if r.Interval, err = parseInterval(values.Get("interval")); err != nil {
+	if r.Interval, err = h.parseInterval(values.Get("interval")); err != nil {
 		return r, err
 	}
 	if err := r.parseEncoding(values.Get("format"), values.Get("compression")); err != nil {
@@ -123,15 +123,29 @@ func (h *Hub) rollup(name string) (*rollup.Definition, error) {
 	return nil, fmt.Errorf("%w: there is no rollup %s in the configuration", errUnknownRollup, quote(name))
 }
 
-func parseInterval(text string) (int64, error) {
+// parseInterval takes buckets of which the last one that ended is always within the history.
+func (h *Hub) parseInterval(text string) (int64, error) {
 	if text == "" {
 		return minInterval.Milliseconds(), nil
 	}
+	most := max(minInterval, min(maxInterval, (h.opts.History/2).Truncate(time.Second)))
 	d, err := time.ParseDuration(text)
-	if err != nil || len(text) > 20 || d < minInterval || d > maxInterval || d%time.Second != 0 {
-		return 0, fmt.Errorf("interval is %s: whole seconds from 1s to 5m are allowed", quote(text))
+	if err != nil || len(text) > 20 || d < minInterval || d > most || d%time.Second != 0 {
+		why := ""
+		if most < maxInterval {
+			why = ", which is half of live.history"
+		}
+		return 0, fmt.Errorf("interval is %s: whole seconds from 1s to %s are allowed%s", quote(text), show(most), why)
 	}
 	return d.Milliseconds(), nil
+}
+
+// show is a duration of whole seconds without parts that are 0.
+func show(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return fmt.Sprintf("%dm", d/time.Minute)
+	}
+	return d.String()
 }
 
 func (e *Encoding) parseEncoding(format, compression string) error {
