@@ -65,7 +65,8 @@ func (t *teller) begin(ctx context.Context, e *aggregate.Engine, initial *aggreg
 		from = max(from, initial.End) // whether an event is a repetition is not known while windows are read again that are sealed
 	}
 	place, known := t.feed.Takeover(ctx, t.source)
-	t.epoch = max(int64(t.generation), place.Epoch+1)
+	// A static member that begins again has the generation that it had, and may not have read what it told.
+	t.epoch = max(int64(t.generation)<<32+time.Now().Unix(), place.Epoch+1)
 	known = known && place.Next >= from && place.Next <= t.logEnd // else the log is not the one that was told of
 	if known {
 		from = place.Next

@@ -34,7 +34,9 @@ func TestAFeedWorksWhenItHasReadWhatThereIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	f, log := startFeed(t, cluster)
-	for limit := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Microsecond) {
+	ticker := time.NewTicker(100 * time.Microsecond)
+	defer ticker.Stop()
+	for limit := time.Now().Add(20 * time.Second); ; <-ticker.C {
 		_, err := f.Err()
 		switch {
 		case err == nil:
@@ -73,7 +75,9 @@ func TestAReaderOfOneMemberIsKnownToAll(t *testing.T) {
 	other, _ := startFeed(t, cluster)
 	await := func(what string, is func() bool) {
 		t.Helper()
-		for limit := time.Now().Add(20 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		ticker := time.NewTicker(time.Millisecond)
+		defer ticker.Stop()
+		for limit := time.Now().Add(20 * time.Second); !is(); <-ticker.C {
 			if time.Now().After(limit) {
 				t.Fatalf("%s takes too long", what)
 			}
