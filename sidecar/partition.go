@@ -344,6 +344,7 @@ func (p *partition) isDraining() bool {
 }
 
 func (p *partition) aggregate(ctx context.Context, records []*kgo.Record) error {
+	p.teller.resume(p.engine)
 	for _, r := range records {
 		p.memory.Next(r.Value)
 		if r.Offset < p.readsFrom {

@@ -90,10 +90,22 @@ func (t *teller) goOn(before, e *aggregate.Engine) {
 	e.SetLive(l)
 }
 
-// refresh makes room, and leaves out what nobody can ask for any more, and what is as far ahead of the clock.
+// refresh makes room.
 func (t *teller) refresh(l *aggregate.Live, now time.Time) {
 	l.Refill()
+	t.setSpan(l, now)
+}
+
+// setSpan leaves out what nobody can ask for any more, and what is as far ahead of the clock.
+func (t *teller) setSpan(l *aggregate.Live, now time.Time) {
 	l.SetSpan(now.Add(-t.history-historySlack).Truncate(time.Second).UnixMilli(), now.Add(t.history).UnixMilli())
+}
+
+// resume is called before records are counted: it can be long since the last ones were.
+func (t *teller) resume(e *aggregate.Engine) {
+	if t != nil && e.Live() != nil {
+		t.setSpan(e.Live(), time.Now())
+	}
 }
 
 // full reports whether so much was counted that it is to be told at once.
