@@ -26,6 +26,8 @@ type forgetfulFeed struct {
 
 func (*forgetfulFeed) Publish(*live.Batch) {}
 
+func (*forgetfulFeed) Listened() bool { return true }
+
 func (f *forgetfulFeed) Takeover(context.Context, live.Source) (live.Place, bool) {
 	return f.Place, f.known
 }
