@@ -27,6 +27,7 @@ type partition struct {
 	services services
 	backlog  *backlog // nil: nobody asks
 	teller   *teller  // nil: what is counted is not told before it is sealed
+	firstEnd int64    // where the log ended when the partition was assigned
 	logger   *slog.Logger
 
 	// Of the goroutine alone.

@@ -137,6 +137,7 @@ func (pl *pipeline) Run(ctx context.Context) error {
 	background.Go(func() { pl.commitLoop(serving) })
 	background.Go(func() { pl.progressLoop(serving) })
 	background.Go(func() { pl.catalog.refreshLoop(serving) })
+	background.Go(func() { pl.healthLoop(serving) })
 	reading, end := context.WithCancel(ctx)
 	defer end()
 	background.Go(func() { pl.tiersLoop(reading) })
@@ -178,6 +179,7 @@ func (pl *pipeline) open(a consume.Assignment) (consume.Processor, int64, error)
 	p := &partition{
 		id: a.Partition, key: key, stream: s, services: pl, backlog: &pl.backlog, memory: pl.group.Reading(), logger: pl.logger.With("partition", a.String(), "stream", s.Name),
 		newEvent: time.Now(), held: time.Now(), wake: make(chan struct{}, 1), batches: map[*write.Batch]struct{}{},
+		firstEnd: a.LogEnd,
 	}
 	p.teller = pl.live.teller(p, a)
 	initial, err := p.resume(a)

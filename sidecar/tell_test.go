@@ -69,9 +69,9 @@ func TestLiveValuesAreTheDocuments(t *testing.T) {
 	})
 }
 
-// TestWithoutLiveTopicNothingElseSuffers has a Kafka that does not create the live topic.
-func TestWithoutLiveTopicNothingElseSuffers(t *testing.T) {
-	t.Parallel()
+// startRefusing starts a Kafka that does not create topics whose names end so.
+func startRefusing(t *testing.T, suffix string) (address string) {
+	t.Helper()
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestWithoutLiveTopicNothingElseSuffers(t *testing.T) {
 	cluster.ControlKey(int16(kmsg.CreateTopics), func(request kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
 		create, is := request.(*kmsg.CreateTopicsRequest)
-		if !is || !strings.HasSuffix(create.Topics[0].Topic, ".live") {
+		if !is || !strings.HasSuffix(create.Topics[0].Topic, suffix) {
 			return nil, nil, false
 		}
 		topic := kmsg.NewCreateTopicsResponseTopic()
@@ -89,7 +89,12 @@ func TestWithoutLiveTopicNothingElseSuffers(t *testing.T) {
 		response.Topics = append(response.Topics, topic)
 		return response, nil, true
 	})
-	b := newBench(t, cluster.ListenAddrs()[0], servers.EmbeddedStore(t, ""))
+	return cluster.ListenAddrs()[0]
+}
+
+func TestWithoutLiveTopicNothingElseSuffers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, startRefusing(t, ".live"), servers.EmbeddedStore(t, ""))
 	b.produce(0, 600)
 	run := b.start(b.configure())
 	b.await(run)

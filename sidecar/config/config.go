@@ -14,6 +14,7 @@ type Config struct {
 	HTTP          HTTP          `yaml:"http"`
 	Live          Live          `yaml:"live"`
 	Collect       Collect       `yaml:"collect"`
+	Health        Health        `yaml:"health"`
 	Streams       []Stream      `yaml:"streams"`
 
 	source *source
@@ -128,6 +129,14 @@ type Collect struct {
 	Processes int `yaml:"processes"`
 	// Host is the name that events carry. Default: empty, the machine's host name.
 	Host string `yaml:"host"`
+}
+
+// Health says where a sidecar tells what it is doing, as events that a stream can read.
+type Health struct {
+	// Topic that the events go to; it is created where it does not exist. Default: empty, none are written.
+	Topic string `yaml:"topic"`
+	// Period between two events of a partition, 1s or more. Default: 10s.
+	Period time.Duration `yaml:"period"`
 }
 
 // Stream is a set of topics that share a format, a timestamp field and cleaning steps.

@@ -26,6 +26,7 @@ func (c *Config) setDefaults() {
 	c.HTTP = HTTP{Listen: "127.0.0.1:8089"}
 	c.Live = Live{Enabled: true, History: 15 * time.Minute, MaxBytes: 64 << 20, MaxSubscribers: 1000}
 	c.Collect = Collect{Topic: "metrics", Period: 10 * time.Second, Processes: 10}
+	c.Health = Health{Period: 10 * time.Second}
 }
 
 func (s *Stream) setDefaults() {

@@ -37,6 +37,7 @@ func TestAnEmptyFileGivesTheDefaults(t *testing.T) {
 		HTTP:          HTTP{Listen: "127.0.0.1:8089"},
 		Live:          Live{Enabled: true, History: 15 * time.Minute, MaxBytes: 64 << 20, MaxSubscribers: 1000},
 		Collect:       Collect{Topic: "metrics", Period: 10 * time.Second, Processes: 10},
+		Health:        Health{Period: 10 * time.Second},
 	}
 	for _, text := range []string{"", "# nothing\n", "---\n", "kafka:\nstreams: []\n", "{}"} {
 		if diff := cmp.Diff(want, parse(t, text), cmpopts.IgnoreUnexported(Config{}), cmpopts.EquateEmpty()); diff != "" {

@@ -41,11 +41,11 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		},
 		{
 			"- a",
-			"t.yaml:1:1: a mapping with the keys kafka, elasticsearch, http, live, collect, streams is expected, not a list",
+			"t.yaml:1:1: a mapping with the keys kafka, elasticsearch, http, live, collect, health, streams is expected, not a list",
 		},
 		{
 			"text",
-			"t.yaml:1:1: a mapping with the keys kafka, elasticsearch, http, live, collect, streams is expected, not text",
+			"t.yaml:1:1: a mapping with the keys kafka, elasticsearch, http, live, collect, health, streams is expected, not text",
 		},
 		{
 			"<<: {a: b}",
@@ -86,7 +86,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		// Keys and types.
 		{
 			"kafak: {}",
-			"t.yaml:1:1: unknown key \"kafak\", did you mean \"kafka\": allowed are kafka, elasticsearch, http, live, collect, streams",
+			"t.yaml:1:1: unknown key \"kafak\", did you mean \"kafka\": allowed are kafka, elasticsearch, http, live, collect, health, streams",
 		},
 		{
 			"kafka: {brokes: [a:1]}",
@@ -94,7 +94,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		},
 		{
 			"colour: red",
-			"t.yaml:1:1: unknown key \"colour\": allowed are kafka, elasticsearch, http, live, collect, streams",
+			"t.yaml:1:1: unknown key \"colour\": allowed are kafka, elasticsearch, http, live, collect, health, streams",
 		},
 		{
 			"kafka: text",
@@ -323,6 +323,15 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 			"t.yaml:1:18: collect.topic: \"\" cannot be a topic: up to 249 letters, digits, dots, _ and - are allowed" + "\n" +
 				"t.yaml:1:30: collect.period: 50ms is not possible: 100ms to 1h are allowed" + "\n" +
 				"t.yaml:1:47: collect.processes: 101 is not possible: 0 to 100 are allowed",
+		},
+		{
+			"health: {topic: '/', period: 100ms}",
+			"t.yaml:1:17: health.topic: \"/\" cannot be a topic: up to 249 letters, digits, dots, _ and - are allowed" + "\n" +
+				"t.yaml:1:30: health.period: 100ms is not possible: 1s to 1h are allowed",
+		},
+		{
+			"{kafka: {dead_letter_topic: dead}, health: {topic: dead}}",
+			"t.yaml:1:52: health.topic: the topic \"dead\" is used by kafka.dead_letter_topic already: it must be another",
 		},
 		// Streams.
 		{

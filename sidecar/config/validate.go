@@ -29,6 +29,7 @@ const (
 	maxDuration      = 366 * 24 * time.Hour
 	maxRetention     = 100 * maxDuration
 	minCollectPeriod = 100 * time.Millisecond
+	minHealthPeriod  = time.Second
 	minLiveBytes     = 1 << 20
 	maxLiveBytes     = 16 << 30
 	maxSubscribers   = 100_000
@@ -58,6 +59,7 @@ func (v *validator) config(c *Config) {
 	}
 	v.live(c)
 	v.collect(&c.Collect)
+	v.health(&c.Health)
 	v.streams(c)
 }
 
@@ -147,6 +149,13 @@ func (v *validator) collect(c *Collect) {
 	v.word("collect.host", c.Host, true)
 }
 
+func (v *validator) health(h *Health) {
+	if h.Topic != "" {
+		v.topic("health.topic", h.Topic)
+	}
+	v.duration("health.period", h.Period, minHealthPeriod, time.Hour)
+}
+
 func (v *validator) streams(c *Config) {
 	v.count("streams", len(c.Streams), 0, MaxStreams)
 	names, topics, rollups := map[string]string{}, map[string]string{}, map[string]string{}
@@ -155,6 +164,9 @@ func (v *validator) streams(c *Config) {
 	}
 	if c.Live.Enabled {
 		v.unique(topics, "topic", c.Live.TopicOf(c.Kafka.Group), "live.topic")
+	}
+	if other, taken := topics[c.Health.Topic]; taken && c.Health.Topic != "" { // a stream's it can be
+		v.fail("health.topic", "the topic %q is used by %s already: it must be another", c.Health.Topic, other)
 	}
 	for i := range c.Streams {
 		s, path := &c.Streams[i], fmt.Sprintf("streams[%d]", i)

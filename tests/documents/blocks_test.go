@@ -20,7 +20,7 @@ import (
 	"github.com/tidemark/tidemark/sidecar/status"
 )
 
-var ownConfiguration = regexp.MustCompile(`(?m)^(kafka|elasticsearch|http|collect|streams):`)
+var ownConfiguration = regexp.MustCompile(`(?m)^(kafka|elasticsearch|http|collect|health|streams):`)
 
 func TestConfigurationsAreValid(t *testing.T) {
 	getenv := func(string) string { return "set" }
