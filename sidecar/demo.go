@@ -109,7 +109,7 @@ func runDemo(ctx context.Context, o demoOptions, terminal slog.Handler, out io.W
 	cfg.HTTP.Listen = o.listen
 	cfg.Kafka.SessionTimeout = 6 * time.Second
 
-	servers, err := startDemoServers(ctx, o)
+	servers, err := startDemoServers(ctx, o, cfg.Health.Topic)
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ type demoServers struct {
 	server   *http.Server
 }
 
-func startDemoServers(ctx context.Context, o demoOptions) (*demoServers, error) {
+func startDemoServers(ctx context.Context, o demoOptions, healthTopic string) (*demoServers, error) {
 	var kafkaDir, storeDir string
 	if o.data != "" {
 		kafkaDir, storeDir = filepath.Join(o.data, "kafka"), filepath.Join(o.data, "store")
@@ -162,7 +162,7 @@ func startDemoServers(ctx context.Context, o demoOptions) (*demoServers, error) 
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded store: %w", err)
 	}
-	s.kafka, err = embedded.StartKafka(embedded.KafkaOptions{Port: o.kafkaPort, Dir: kafkaDir, Topics: map[string]int32{"topic-app-info": 2, "metrics": 2}})
+	s.kafka, err = embedded.StartKafka(embedded.KafkaOptions{Port: o.kafkaPort, Dir: kafkaDir, Topics: map[string]int32{"topic-app-info": 2, "metrics": 2, healthTopic: 1}})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("start the in-process Kafka: port %d is in use: stop the other program, or choose a port by --kafka-port", o.kafkaPort)
 	}

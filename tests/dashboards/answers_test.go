@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/query"
@@ -22,13 +23,20 @@ const (
 	windows = 6
 )
 
+// earlier are the days before the start of which the store holds the same, for what is compared with them.
+var earlier = []int64{0, 1, 7}
+
 // keys are the two sources that the store holds, in each window: 3 events of the first and 5 of the second.
 var keys = []struct {
 	values map[string]string
 	events int64
 }{
-	{map[string]string{"host": "web-1", "path": "/var/log/a.log", "process": "java"}, 3},
-	{map[string]string{"host": "web-2", "path": "/var/log/b.log", "process": "node"}, 5},
+	{map[string]string{
+		"host": "web-1", "path": "/var/log/a.log", "process": "java", "sidecar": "tidemark-1/7", "stream": "app-logs", "rollup": "log_writes", "partition": "topic-app-info/0",
+	}, 3},
+	{map[string]string{
+		"host": "web-2", "path": "/var/log/b.log", "process": "node", "sidecar": "tidemark-2/7", "stream": "host-metrics", "rollup": "host_activity", "partition": "metrics/1",
+	}, 5},
 }
 
 func readSidecarConfig(t *testing.T) *config.Config {
@@ -75,9 +83,8 @@ func (s *stock) fill(t *testing.T, client *elastic.Client, d *rollup.Definition)
 		t.Fatal(err)
 	}
 	var body bytes.Buffer
-	index := rollup.IndexName(s.prefix, d.Name, d.Window, start)
 	for _, doc := range documentsOf(d) {
-		fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q}}`+"\n", index, doc.ID(d.Hash()))
+		fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q}}`+"\n", rollup.IndexName(s.prefix, d.Name, d.Window, doc.Start), doc.ID(d.Hash()))
 		body.Write(doc.AppendJSON(nil, d, d.Hash()))
 		body.WriteByte('\n')
 	}
@@ -90,20 +97,24 @@ func (s *stock) fill(t *testing.T, client *elastic.Client, d *rollup.Definition)
 			t.Fatalf("write a document of %s: %v", d.Name, item.Err)
 		}
 	}
-	if err := client.Refresh(t.Context(), index); err != nil {
+	if err := client.Refresh(t.Context(), rollup.IndicesOf(s.prefix, d.Name)); err != nil {
 		t.Fatal(err)
 	}
 	sealed := start + windows*d.Window.Milliseconds()
 	s.entries[d.Name] = &rollup.CatalogEntry{
-		DefinitionProgress: rollup.DefinitionProgress{Rollup: d.Name, Stream: d.Stream, Spec: *d, Since: start, Partitions: []string{"topic/0"}},
+		DefinitionProgress: rollup.DefinitionProgress{Rollup: d.Name, Stream: d.Stream, Spec: *d, Since: startOf(slices.Max(earlier)), Partitions: []string{"topic/0"}},
 		Progress:           []rollup.PartitionProgress{{Rollup: d.Name, Partition: "topic/0", SealedThrough: &sealed}},
 	}
 }
 
+// startOf is the start so many days before.
+func startOf(days int64) int64 { return start - days*24*time.Hour.Milliseconds() }
+
 // documentsOf are those of each window and grouping, with the sources that a grouping does not tell apart in one.
 func documentsOf(d *rollup.Definition) []*rollup.Document {
 	var all []*rollup.Document
-	for window := range int64(windows) {
+	for i := range windows * len(earlier) {
+		at := startOf(earlier[i/windows]) + int64(i%windows)*d.Window.Milliseconds()
 		for _, grouping := range d.Groupings {
 			merged := map[string]*rollup.Document{}
 			for _, key := range keys {
@@ -115,7 +126,7 @@ func documentsOf(d *rollup.Definition) []*rollup.Document {
 				doc := merged[id]
 				if doc == nil {
 					doc = &rollup.Document{
-						Start: start + window*d.Window.Milliseconds(), Partition: &rollup.Partition{Topic: "topic"}, Grouping: grouping, Dimensions: values,
+						Start: at, Partition: &rollup.Partition{Topic: "topic"}, Grouping: grouping, Dimensions: values,
 						Measures: make([]rollup.Measure, len(d.Measures)), Conditions: make([]int64, len(d.Conditions)),
 					}
 					merged[id] = doc

@@ -35,6 +35,7 @@ type dashboard struct {
 
 type variable struct {
 	Name, Label, Type string
+	Description       string
 	Datasource        reference
 	Query             json.RawMessage
 	Multi, IncludeAll bool
@@ -48,7 +49,13 @@ type panel struct {
 	GridPos                  struct{ X, Y, W, H int }
 	Targets                  []json.RawMessage
 	MaxDataPoints            int64
-	FieldConfig              struct{ Defaults struct{ Unit string } }
+	Panels                   []json.RawMessage // of a row that is folded
+	FieldConfig              struct {
+		Defaults struct {
+			Unit       string
+			Thresholds struct{ Steps []struct{ Value *float64 } }
+		}
+	}
 }
 
 // reference names a data source.

@@ -2,6 +2,7 @@ package dashboards
 
 import (
 	"encoding/json"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -61,6 +62,35 @@ func TestPanelsAreExplainedAndHaveUnits(t *testing.T) {
 			}
 			if len(p.Targets) == 0 {
 				t.Errorf("panel %q has no query", p.Title)
+			}
+			if len(p.Panels) > 0 {
+				t.Errorf("panel %q holds others, which nobody checks", p.Title)
+			}
+			p.checkThresholds(t)
+		}
+	})
+}
+
+// checkThresholds wants a colour for every value: the first step has none to begin at, and the others come in their order.
+func (p *panel) checkThresholds(t *testing.T) {
+	t.Helper()
+	steps := p.FieldConfig.Defaults.Thresholds.Steps
+	if len(steps) == 0 || steps[0].Value != nil {
+		t.Errorf("panel %q has no thresholds, or they do not begin at the least value", p.Title)
+		return
+	}
+	for i, step := range steps[1:] {
+		if step.Value == nil || i > 0 && *step.Value <= *steps[i].Value {
+			t.Errorf("panel %q: threshold %d is not above the one before", p.Title, i+1)
+		}
+	}
+}
+
+func TestVariablesAreExplained(t *testing.T) {
+	each(t, func(t *testing.T, d *dashboard) {
+		for _, v := range d.Templating.List {
+			if v.Label == "" || !strings.HasSuffix(v.Description, ".") {
+				t.Errorf("variable %q: label %q, description %q: both are wanted", v.Name, v.Label, v.Description)
 			}
 		}
 	})
@@ -157,6 +187,30 @@ func TestLogWritesShowsAFilebeatStream(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("no panel shows %s of %q by %v over time", want.Stat, want.Measure, want.GroupBy)
+		}
+	}
+}
+
+func TestPipelineHealthShowsWhatTheSidecarsTell(t *testing.T) {
+	var d dashboard
+	readJSON(t, filepath.Join(root, "dashboards", "pipeline-health.json"), &d)
+	shown := map[string]bool{}
+	for _, p := range d.Panels {
+		if p.Type != "timeseries" {
+			continue
+		}
+		var of []string
+		for _, q := range p.decodeTargets(t) {
+			of = append(of, strings.TrimSpace(strings.Join(append([]string{string(q.Stat), q.Measure, q.Shift}, q.GroupBy...), " ")))
+		}
+		shown[strings.Join(of, ", ")] = true
+	}
+	for _, want := range []string{
+		"sum entered, sum consumed, sum settled", "sum entered, sum entered 1d, sum entered 1w", "max lag  partition", "max tidemark_age  rollup",
+		"sum late  sidecar", "sum undecodable  sidecar", "sum quarantined  sidecar", "sum rejected  sidecar", "sum retries  sidecar",
+	} {
+		if !shown[want] {
+			t.Errorf("no panel shows %q over time: there are %q", want, slices.Sorted(maps.Keys(shown)))
 		}
 	}
 }

@@ -75,4 +75,7 @@ func TestFilebeatFillsTheTopicThatTheSidecarReads(t *testing.T) {
 	if !slices.Contains(c.Streams[1].Topics, c.Collect.Topic) {
 		t.Errorf("the collector writes to topic %s, and the sidecar reads %s", c.Collect.Topic, c.Streams[1].Topics)
 	}
+	if !slices.Contains(c.Streams[2].Topics, c.Health.Topic) {
+		t.Errorf("the sidecar tells of its work in topic %q, and reads %s", c.Health.Topic, c.Streams[2].Topics)
+	}
 }
