@@ -24,7 +24,8 @@
 //	tidemark_age_seconds   now less the time up to which the partition is sealed, at present
 //
 // What enters is consumed, and what is consumed is settled once its windows are sealed: over a while entered, consumed and settled are the same, where the
-// partition holds nothing but events. A transaction's markers have entered, too, and so have records that Kafka deletes unread.
+// partition holds nothing but events. A transaction's markers have entered, too, and so have records that Kafka deletes unread; and who takes a partition over
+// consumes again what was not settled. Settled and written tell of no event twice.
 //
 // One event of kind "sidecar", with the sidecar as its key, has
 //

@@ -163,6 +163,21 @@ func TestTheSidecarConnectsToServicesOfTheStack(t *testing.T) {
 	}
 }
 
+func TestTheTopicsOfTheStreamsAreMade(t *testing.T) {
+	var c struct {
+		Services map[string]struct{ Command []string }
+	}
+	readYAML(t, &c, root, "docker-compose.yaml")
+	made := strings.Fields(strings.Join(c.Services["topics"].Command, " "))
+	for _, s := range readSidecarConfig(t).Streams {
+		for _, topic := range s.Topics {
+			if !slices.ContainsFunc(made, func(word string) bool { return strings.TrimSuffix(word, ";") == topic }) {
+				t.Errorf("nobody makes the topic %s of stream %s", topic, s.Name)
+			}
+		}
+	}
+}
+
 func TestTheImageIsBuiltWithTheGoOfTheModule(t *testing.T) {
 	c := readCompose(t)
 	for name, s := range c.Services {
