@@ -17,6 +17,8 @@ import (
 
 // told is what the health events of a rollup say, summed.
 type told struct {
+	client *kgo.Client
+
 	entered, settled int64
 	ledger           rollup.Ledger
 	written          int64
@@ -25,15 +27,26 @@ type told struct {
 	sidecars         int
 }
 
+// listen prepares to hear of a topic that may not be there yet.
+func (b *bench) listen(topic string) *told {
+	b.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(b.kafka), kgo.ConsumeTopics(topic), kgo.UnknownTopicRetries(-1), kgo.MetadataMinAge(200*time.Millisecond))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(client.Close)
+	return &told{client: client, first: map[string]bool{}, last: map[string]health.Event{}}
+}
+
 // hear reads health events until enough is told.
-func (b *bench) hear(client *kgo.Client, sum *told, enough func() bool) {
+func (b *bench) hear(sum *told, enough func() bool) {
 	b.t.Helper()
 	limit := time.Now().Add(deadline)
 	for !enough() {
 		if time.Now().After(limit) {
 			b.t.Fatalf("told %+v", sum)
 		}
-		fetches := client.PollFetches(b.t.Context())
+		fetches := sum.client.PollFetches(b.t.Context())
 		fetches.EachRecord(func(r *kgo.Record) {
 			var e health.Event
 			if err := json.Unmarshal(r.Value, &e); err != nil {
@@ -71,19 +84,14 @@ func TestHealthEventsSumUpToTheLedger(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b *bench) {
 		topic := b.topic + "-health"
 		run := b.start(b.configure("streams:", "health: {topic: "+topic+", period: 1s}\nstreams:"))
-		client, err := kgo.NewClient(kgo.SeedBrokers(b.kafka), kgo.ConsumeTopics(topic), kgo.UnknownTopicRetries(-1), kgo.MetadataMinAge(200*time.Millisecond))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		sum := &told{first: map[string]bool{}, last: map[string]health.Event{}}
-		b.hear(client, sum, func() bool { return len(sum.first) == testPartitions && sum.sidecars > 0 })
+		sum := b.listen(topic)
+		b.hear(sum, func() bool { return len(sum.first) == testPartitions && sum.sidecars > 0 })
 		b.produce(0, 2_000)
 		b.await(run)
 		b.produce(30, 500) // long sealed
 		b.await(run)
 		b.checkLedger(run)
-		b.hear(client, sum, func() bool { return sum.settled >= b.produced && sum.entered >= b.produced })
+		b.hear(sum, func() bool { return sum.settled >= b.produced && sum.entered >= b.produced })
 
 		want := told{entered: b.produced, settled: b.produced, written: total(b.truth)}
 		for _, r := range run.status().Streams[0].Rollups {
@@ -117,4 +125,29 @@ func TestWithoutHealthTopicNothingElseSuffers(t *testing.T) {
 		t.Errorf("not ready: %q", s.Reasons)
 	}
 	run.end()
+}
+
+// TestNoHealthEventTellsOfAnEventAgain has sidecars that take partitions over from each other while events come.
+func TestNoHealthEventTellsOfAnEventAgain(t *testing.T) {
+	t.Parallel()
+	kafka, store := startEmbedded(t)
+	b := newBench(t, kafka, store)
+	configuration := b.configure("streams:", "health: {topic: "+b.topic+"-health, period: 1s}\nstreams:")
+	first, sum := b.start(configuration), b.listen(b.topic+"-health")
+	b.hear(sum, func() bool { return len(sum.first) == testPartitions })
+	b.produce(0, 1_000)
+	b.await(first)
+	second := b.start(configuration)
+	b.produce(60, 1_000)
+	b.await(second)
+	first.end()
+	b.produce(120, 1_000)
+	b.await(second)
+	b.checkLedger(second)
+	before := sum.sidecars
+	b.hear(sum, func() bool { return sum.sidecars > before+8 }) // of two sidecars for a while
+	if sum.settled > b.produced || sum.written > total(b.truth) || sum.settled < b.produced/3 {
+		t.Errorf("told of %d settled events and %d written ones, of %d and %d", sum.settled, sum.written, b.produced, total(b.truth))
+	}
+	second.end()
 }
