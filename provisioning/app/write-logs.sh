@@ -1,9 +1,10 @@
 #!/bin/sh
-# Stands for your applications: appends JSON lines to three log files in the directory $1, at rates that rise and fall, and rotates them at 1 MiB each.
+# Stands for your applications: appends JSON lines to three log files in the directory $1, at rates that rise and fall, and a line for each call and page to
+# calls.ndjson. Files are rotated at 1 MiB each.
 set -eu
 cd "$1"
 umask 022
-rm -f ./*.log ./*.log.1
+rm -f ./*.log ./*.log.1 ./calls.ndjson ./calls.ndjson.1
 limit=1048576
 padding="a longer line here and there makes the sizes of the events differ as well"
 
@@ -21,7 +22,13 @@ write() { # name lines
   done
 }
 
-step=0 request=0 orders=0 payments=0 search=0
+call() { # module task kind time exception
+  line="{\"system\":\"shop\",\"module\":\"$1\",\"task\":\"$2\",\"kind\":\"$3\",\"time_consumed\":$4,\"exception\":\"$5\",\"visitor\":\"v-$((step * 7 % 311))\"}"
+  printf '%s\n' "$line" >>calls.ndjson
+  calls=$((calls + ${#line} + 1))
+}
+
+step=0 calls=0 request=0 orders=0 payments=0 search=0
 while :; do
   step=$((step + 1))
   wave=$((step % 240))
@@ -43,5 +50,15 @@ while :; do
     search) search=$size ;;
     esac
   done
+  failed=
+  [ $((step % 53)) -ne 0 ] || failed=java.net.SocketTimeoutException
+  call orders "POST /orders" service $((80 + step % 97 + ${#failed} * 100)) "$failed"
+  call orders pay.example/charge third_party $((40 + step % 61 + ${#failed} * 100)) "$failed"
+  call search "GET /search" service $((10 + wave)) ""
+  call search /search.html page_view $((200 + step % 83)) ""
+  if [ "$calls" -gt "$limit" ]; then
+    mv calls.ndjson calls.ndjson.1
+    calls=0
+  fi
   sleep 0.5
 done

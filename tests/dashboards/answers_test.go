@@ -4,11 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/query"
@@ -26,17 +30,36 @@ const (
 // earlier are the days before the start of which the store holds the same, for what is compared with them.
 var earlier = []int64{0, 1, 7}
 
-// keys are the two sources that the store holds, in each window: 3 events of the first and 5 of the second.
-var keys = []struct {
+// key is a combination of dimension values, and how many events of it there are in each window.
+type key struct {
 	values map[string]string
 	events int64
-}{
-	{map[string]string{
-		"host": "web-1", "path": "/var/log/a.log", "process": "java", "sidecar": "tidemark-1/7", "stream": "app-logs", "rollup": "log_writes", "partition": "topic-app-info/0",
-	}, 3},
-	{map[string]string{
-		"host": "web-2", "path": "/var/log/b.log", "process": "node", "sidecar": "tidemark-2/7", "stream": "host-metrics", "rollup": "host_activity", "partition": "metrics/1",
-	}, 5},
+}
+
+// keys are the two sources that the store holds.
+var keys = []key{
+	{map[string]string{"host": "web-1", "path": "/var/log/a.log", "process": "java", "system": "shop", "module": "orders", "task": "GET /a",
+		"sidecar": "tidemark-1/7", "stream": "app-logs", "rollup": "log_writes", "partition": "topic-app-info/0"}, 3},
+	{map[string]string{"host": "web-2", "path": "/var/log/b.log", "process": "node", "system": "billing", "module": "invoices", "task": "GET /b",
+		"sidecar": "tidemark-2/7", "stream": "host-metrics", "rollup": "host_activity", "partition": "metrics/1"}, 5},
+}
+
+// kinds are the values of the dimension kind: in a rollup that has it, each source has its events of each kind.
+var kinds = []string{"service", "third_party", "page_view"}
+
+func keysOf(d *rollup.Definition) []key {
+	if !slices.ContainsFunc(d.Dimensions, func(f rollup.Field) bool { return f.Name == "kind" }) {
+		return keys
+	}
+	var all []key
+	for _, k := range keys {
+		for _, kind := range kinds {
+			values := maps.Clone(k.values)
+			values["kind"] = kind
+			all = append(all, key{values, k.events})
+		}
+	}
+	return all
 }
 
 func readSidecarConfig(t *testing.T) *config.Config {
@@ -117,7 +140,7 @@ func documentsOf(d *rollup.Definition) []*rollup.Document {
 		at := startOf(earlier[i/windows]) + int64(i%windows)*d.Window.Milliseconds()
 		for _, grouping := range d.Groupings {
 			merged := map[string]*rollup.Document{}
-			for _, key := range keys {
+			for _, key := range keysOf(d) {
 				values := make([]string, len(grouping))
 				for i, dimension := range grouping {
 					values[i] = key.values[dimension]
@@ -128,6 +151,13 @@ func documentsOf(d *rollup.Definition) []*rollup.Document {
 					doc = &rollup.Document{
 						Start: at, Partition: &rollup.Partition{Topic: "topic"}, Grouping: grouping, Dimensions: values,
 						Measures: make([]rollup.Measure, len(d.Measures)), Conditions: make([]int64, len(d.Conditions)),
+						Sketches: make([]*rollup.Sketch, len(d.Percentiles)), Distinct: make([]*rollup.Distinct, len(d.Distinct)),
+					}
+					for i := range doc.Sketches {
+						doc.Sketches[i] = rollup.NewSketch()
+					}
+					for i := range doc.Distinct {
+						doc.Distinct[i] = rollup.NewDistinct()
 					}
 					merged[id] = doc
 					all = append(all, doc)
@@ -136,6 +166,15 @@ func documentsOf(d *rollup.Definition) []*rollup.Document {
 				doc.Bytes += 100 * key.events
 				for m := range doc.Measures {
 					doc.Measures[m].Add(float64(10 * key.events))
+				}
+				for i := range doc.Sketches {
+					doc.Sketches[i].Add(float64(10 * key.events))
+				}
+				for i := range doc.Distinct {
+					doc.Distinct[i].Add([]byte(id))
+				}
+				for i := range doc.Conditions {
+					doc.Conditions[i]++
 				}
 			}
 		}
@@ -148,9 +187,14 @@ func TestEveryQueryIsAnswered(t *testing.T) {
 	each(t, func(t *testing.T, d *dashboard) {
 		for _, p := range d.Panels {
 			for i, q := range p.decodeTargets(t) {
-				for name, selected := range map[string]string{"All": "", "one source": "chosen"} {
+				for name, chosen := range s.selections(t, d) {
 					t.Run(fmt.Sprintf("%s/%s/%s", p.Title, q.RefID, name), func(t *testing.T) {
-						s.check(t, d, &p, p.Targets[i], selected != "")
+						raw := chosen.fillIn(p.Targets[i])
+						if q.QueryType == query.TypeAnnotations {
+							s.checkAnnotations(t, raw)
+							return
+						}
+						s.check(t, d, &p, raw)
 					})
 				}
 			}
@@ -158,18 +202,113 @@ func TestEveryQueryIsAnswered(t *testing.T) {
 	})
 }
 
-// check asks one query with all sources or the second one chosen in every variable, and compares the counts with the events.
-func (s *stock) check(t *testing.T, d *dashboard, p *panel, raw json.RawMessage, chosen bool) {
+func TestEveryAnnotationIsAnswered(t *testing.T) {
+	s := openStock(t)
+	each(t, func(t *testing.T, d *dashboard) {
+		for _, a := range d.Annotations.List {
+			for _, chosen := range s.selections(t, d) {
+				if a.BuiltIn == 0 {
+					s.checkAnnotations(t, chosen.fillIn(a.Target))
+				}
+			}
+		}
+	})
+}
+
+// selection has the values of variables by their names; one that stands for All is missing.
+type selection map[string]string
+
+// fillIn puts the values into a query, as the plugin's front end does.
+func (s selection) fillIn(raw json.RawMessage) json.RawMessage {
+	text := string(raw)
+	for name, value := range s {
+		text = strings.ReplaceAll(text, "$"+name, value)
+	}
+	return json.RawMessage(text)
+}
+
+// selections are All and one source, with each value of the variables that list their values.
+func (s *stock) selections(t *testing.T, d *dashboard) map[string]selection {
+	t.Helper()
+	all := map[string]selection{"All": {}, "one source": {}}
+	for name, chosen := range all {
+		for _, v := range d.Templating.List[1:] {
+			if v.Type == "query" && (!v.Multi || name != "All") {
+				chosen[v.Name] = s.first(t, chosen, &v)
+			}
+		}
+	}
+	for _, v := range d.Templating.List[1:] {
+		if v.Type != "custom" {
+			continue
+		}
+		more := map[string]selection{}
+		for _, option := range v.Options {
+			for name, chosen := range all {
+				one := maps.Clone(chosen)
+				one[v.Name] = option.Value
+				more[name+" by "+option.Value] = one
+			}
+		}
+		all = more
+	}
+	return all
+}
+
+// first is what a variable stands for that nobody has touched; of sources it is the second one, which has more events.
+func (s *stock) first(t *testing.T, chosen selection, v *variable) string {
+	t.Helper()
+	var q variableQuery
+	if err := json.Unmarshal(chosen.fillIn(v.Query), &q); err != nil {
+		t.Fatal(err)
+	}
+	if q.Kind == "rollups" {
+		return v.defaultValue(t)
+	}
+	spec := &s.entry(t, q.Rollup).Spec
+	switch q.Kind {
+	case "values":
+		return keys[1].values[q.Dimension]
+	case "measures":
+		return spec.Measures[0].Name
+	case "distinct":
+		return spec.Distinct[0].Name
+	}
+	t.Fatalf("variable %q asks for %s", v.Name, q.Kind)
+	return ""
+}
+
+func (s *stock) entry(t *testing.T, name string) *rollup.CatalogEntry {
+	t.Helper()
+	entry := s.entries[name]
+	if entry == nil {
+		t.Fatalf("the sidecar keeps no rollup %q", name)
+	}
+	return entry
+}
+
+func (s *stock) checkAnnotations(t *testing.T, raw json.RawMessage) {
+	t.Helper()
+	q, err := query.ParseAnnotations(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := s.entry(t, q.Rollup)
+	end := start + windows*entry.Spec.Window.Milliseconds()
+	if _, err := query.Annotations(t.Context(), query.AnnotationsInput{Query: q, From: start, To: end, Now: end, Rollup: entry, Prefix: s.prefix}, s.search); err != nil {
+		t.Error(err)
+	}
+}
+
+// check asks one query, and compares points and counts with the events.
+func (s *stock) check(t *testing.T, d *dashboard, p *panel, raw json.RawMessage) {
 	t.Helper()
 	q, err := query.Parse(raw, query.ReadLive)
 	if err != nil {
 		t.Fatal(err)
 	}
-	choose(t, d, &q, chosen)
-	entry := s.entries[q.Rollup]
-	if entry == nil {
-		t.Fatalf("the sidecar keeps no rollup %s", q.Rollup)
-	}
+	leaveOutAll(t, d, &q)
+	entry := s.entry(t, q.Rollup)
 	to := start + windows*entry.Spec.Window.Milliseconds()
 	frames, err := query.Run(t.Context(), query.Input{
 		Query: q, From: start, To: to, Interval: 1000, MaxDataPoints: max(p.MaxDataPoints, windows), Rollup: entry, Prefix: s.prefix,
@@ -177,13 +316,25 @@ func (s *stock) check(t *testing.T, d *dashboard, p *panel, raw json.RawMessage,
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, points := 0.0, 0
+	series, events := expected(entry, &q)
+	sum, points := total(t, frames)
+	if points != series*windows {
+		t.Errorf("%d points in %d series, want %d", points, len(frames), series*windows)
+	}
+	if q.Stat == query.StatCount && q.Condition == "" && sum != float64(windows*events) {
+		t.Errorf("the answer counts %g events, want %d", sum, windows*events)
+	}
+}
+
+// total adds up the values of an answer, and says how many there are.
+func total(t *testing.T, frames data.Frames) (sum float64, points int) {
+	t.Helper()
 	for _, frame := range frames {
-		if len(frame.Fields) < 2 {
-			t.Fatalf("a frame without values: %+v", frame.Meta)
+		if len(frame.Fields) == 0 { // nothing is in the answer
+			continue
 		}
-		if name := frame.Fields[1].Config.DisplayNameFromDS; name == "" || strings.Contains(name, "{{") {
-			t.Errorf("a series is called %q", name)
+		if config := frame.Fields[1].Config; config == nil || config.DisplayNameFromDS == "" || strings.Contains(config.DisplayNameFromDS, "{{") {
+			t.Errorf("a series has no name: %+v", config)
 		}
 		for row := range frame.Rows() {
 			if v, _ := frame.Fields[1].At(row).(*float64); v != nil {
@@ -192,62 +343,90 @@ func (s *stock) check(t *testing.T, d *dashboard, p *panel, raw json.RawMessage,
 			}
 		}
 	}
-	series := 1
-	if len(q.GroupBy) > 0 && !chosen {
-		series = len(keys)
-	}
-	if points != series*windows {
-		t.Errorf("%d points in %d series, want %d", points, len(frames), series*windows)
-	}
-	if want := float64(windows * eventsOf(chosen)); q.Stat == query.StatCount && sum != want {
-		t.Errorf("the answer counts %g events, want %g", sum, want)
-	}
+	return sum, points
 }
 
-func eventsOf(chosen bool) int64 {
-	if chosen {
-		return keys[1].events
+// expected is how many series an answer has, and how many events a window.
+func expected(entry *rollup.CatalogEntry, q *query.Query) (series int, events int64) {
+	groups := map[string]bool{}
+	for _, k := range keysOf(&entry.Spec) {
+		kept := true
+		for _, f := range q.Filters {
+			kept = kept && slices.Contains(f.Values, k.values[f.Dimension]) == (f.Op == "=")
+		}
+		if !kept {
+			continue
+		}
+		values := make([]string, len(q.GroupBy))
+		for i, dimension := range q.GroupBy {
+			values[i] = k.values[dimension]
+		}
+		groups[strings.Join(values, "\x00")] = true
+		events += k.events
 	}
-	return keys[0].events + keys[1].events
+	return len(groups), events
 }
 
-// choose puts the dashboard's variables into the filters, as the plugin's front end does.
-func choose(t *testing.T, d *dashboard, q *query.Query, chosen bool) {
+// leaveOutAll removes the filters by variables that stand for All. Every query is to be narrowed by a variable or a value.
+func leaveOutAll(t *testing.T, d *dashboard, q *query.Query) {
 	t.Helper()
 	if len(q.Filters) == 0 {
 		t.Error("no variable narrows the query")
 	}
-	for i := range q.Filters {
-		f := &q.Filters[i]
-		if len(f.Values) != 1 || f.Values[0] != "$"+f.Dimension || !slices.ContainsFunc(d.Templating.List, func(v variable) bool { return "$"+v.Name == f.Values[0] }) {
+	q.Filters = slices.DeleteFunc(q.Filters, func(f query.Filter) bool {
+		name, isVariable := strings.CutPrefix(f.Values[0], "$")
+		if !isVariable {
+			return false
+		}
+		if v := d.variable(name); v == nil || name != f.Dimension || len(f.Values) != 1 {
 			t.Fatalf("the filter on %s has %q, which is not the variable of that dimension", f.Dimension, f.Values)
 		}
-		f.Values = []string{keys[1].values[f.Dimension]}
-	}
-	if !chosen {
-		q.Filters = nil
-	}
+		return true
+	})
 }
 
 func TestVariablesOfferWhatThereIs(t *testing.T) {
 	s := openStock(t)
 	each(t, func(t *testing.T, d *dashboard) {
+		chosen := s.selections(t, d)
 		for _, v := range d.Templating.List[1:] {
-			if v.Type != "query" || v.Label == "" || !v.Multi || !v.IncludeAll || v.AllValue != nil {
-				t.Errorf("variable %q: a labelled one of several values with All, and no other value for it, is wanted", v.Name)
+			if v.Label == "" || v.Description == "" || v.Multi != v.IncludeAll || v.AllValue != nil {
+				t.Errorf("variable %q: a labelled and explained one is wanted, with All where it has several values, and no other value for it", v.Name)
 			}
-			var q struct{ Kind, Rollup, Dimension string }
-			if err := json.Unmarshal(v.Query, &q); err != nil {
-				t.Fatal(err)
+			if v.Type != "query" {
+				continue
 			}
-			entry := s.entries[q.Rollup]
-			if q.Kind != "values" || entry == nil {
-				t.Fatalf("variable %q asks for %s of rollup %q", v.Name, q.Kind, q.Rollup)
+			var q variableQuery
+			for _, one := range chosen {
+				if err := json.Unmarshal(one.fillIn(v.Query), &q); err != nil {
+					t.Fatal(err)
+				}
 			}
-			values, truncated, err := query.Values(t.Context(), query.ValuesInput{Dimension: q.Dimension, Rollup: entry, Prefix: s.prefix}, s.search)
-			if err != nil || truncated || len(values) != len(keys) || values[0].Value != keys[1].values[v.Name] {
-				t.Errorf("variable %q offers %v (%v)", v.Name, values, err)
-			}
+			s.checkVariable(t, &v, q)
 		}
 	})
+}
+
+func (s *stock) checkVariable(t *testing.T, v *variable, q variableQuery) {
+	t.Helper()
+	switch q.Kind {
+	case "rollups":
+		offered := regexp.MustCompile(strings.Trim(v.Regex, "/"))
+		if name := v.defaultValue(t); s.entries[name] == nil || !offered.MatchString(name) || offered.MatchString("host_activity") {
+			t.Errorf("variable %q offers %s, and begins with %q", v.Name, v.Regex, name)
+		}
+	case "values":
+		wanted := len(keys)
+		if len(q.Filters) > 0 {
+			wanted = 1
+		}
+		values, truncated, err := query.Values(t.Context(), query.ValuesInput{Dimension: q.Dimension, Filters: q.Filters, Rollup: s.entry(t, q.Rollup), Prefix: s.prefix}, s.search)
+		if err != nil || truncated || len(values) != wanted || values[0].Value != keys[1].values[v.Name] {
+			t.Errorf("variable %q offers %v (%v)", v.Name, values, err)
+		}
+	case "measures", "distinct":
+		s.entry(t, q.Rollup)
+	default:
+		t.Errorf("variable %q asks for %s", v.Name, q.Kind)
+	}
 }

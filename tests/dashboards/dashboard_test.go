@@ -26,20 +26,48 @@ type dashboard struct {
 	Refresh       string
 	Time          struct{ From, To string }
 	Templating    struct{ List []variable }
+	Annotations   struct{ List []annotation }
 	Links         []struct {
-		Type string
-		Tags []string
+		Type                  string
+		Tags                  []string
+		KeepTime, IncludeVars bool
 	}
 	Panels []panel
 }
 
+// annotation is a query for marks in all graphs of a dashboard.
+type annotation struct {
+	Name       string
+	BuiltIn    int
+	Datasource reference
+	Target     json.RawMessage
+}
+
 type variable struct {
-	Name, Label, Type string
-	Description       string
-	Datasource        reference
-	Query             json.RawMessage
-	Multi, IncludeAll bool
-	AllValue          *string
+	Name, Label, Description, Type string
+	Datasource                     reference
+	Query                          json.RawMessage
+	Regex                          string
+	Multi, IncludeAll              bool
+	AllValue                       *string
+	Current                        json.RawMessage
+	Options                        []struct{ Value string }
+}
+
+// variableQuery is what a variable asks the data source for.
+type variableQuery struct {
+	Kind, Rollup, Dimension string
+	Filters                 []query.Filter
+}
+
+// defaultValue is what a variable of a single value stands for in the file.
+func (v *variable) defaultValue(t *testing.T) string {
+	t.Helper()
+	var current struct{ Value string }
+	if err := json.Unmarshal(v.Current, &current); err != nil {
+		t.Fatalf("variable %q: %v", v.Name, err)
+	}
+	return current.Value
 }
 
 type panel struct {
@@ -49,13 +77,45 @@ type panel struct {
 	GridPos                  struct{ X, Y, W, H int }
 	Targets                  []json.RawMessage
 	MaxDataPoints            int64
+	TimeFrom                 string
 	Panels                   []json.RawMessage // of a row that is folded
-	FieldConfig              struct {
-		Defaults struct {
-			Unit       string
-			Thresholds struct{ Steps []struct{ Value *float64 } }
+	FieldConfig              fieldConfig
+}
+
+type fieldConfig struct {
+	Defaults struct {
+		Unit       string
+		Thresholds struct{ Steps []struct{ Value *float64 } }
+		Links      []dataLink
+	}
+	Overrides []struct {
+		Properties []struct {
+			ID    string
+			Value json.RawMessage
 		}
 	}
+}
+
+// dataLink leads from a value to where there is more of it.
+type dataLink struct{ Title, URL string }
+
+// dataLinks are those of all fields and those of some.
+func (p *panel) dataLinks(t *testing.T) []dataLink {
+	t.Helper()
+	all := p.FieldConfig.Defaults.Links
+	for _, o := range p.FieldConfig.Overrides {
+		for _, property := range o.Properties {
+			var some []dataLink
+			if property.ID != "links" {
+				continue
+			}
+			if err := json.Unmarshal(property.Value, &some); err != nil {
+				t.Fatalf("panel %q: %v", p.Title, err)
+			}
+			all = append(all, some...)
+		}
+	}
+	return all
 }
 
 // reference names a data source.
@@ -64,8 +124,10 @@ type reference struct{ Type, UID string }
 // target is a panel's query as the editor saves it: the query itself and what Grafana keeps with it.
 type target struct {
 	query.Query
-	RefID      string    `json:"refId"`
-	Datasource reference `json:"datasource"`
+	RefID      string                 `json:"refId"`
+	Datasource reference              `json:"datasource"`
+	QueryType  string                 `json:"queryType"`
+	Kinds      []query.AnnotationKind `json:"kinds"`
 }
 
 func (p *panel) decodeTargets(t *testing.T) []target {
@@ -83,17 +145,53 @@ func (p *panel) decodeTargets(t *testing.T) []target {
 
 // each runs a test for every dashboard of the repository.
 func each(t *testing.T, run func(t *testing.T, d *dashboard)) {
+	for name, d := range readDashboards(t) {
+		t.Run(name, func(t *testing.T) { run(t, d) })
+	}
+}
+
+// readDashboards gives all dashboards by the names of their files, without the ending.
+func readDashboards(t *testing.T) map[string]*dashboard {
+	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(root, "dashboards", "*.json"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("there are no dashboards (%v)", err)
 	}
+	all := map[string]*dashboard{}
 	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".json"), func(t *testing.T) {
-			d := &dashboard{}
-			readJSON(t, path, d)
-			run(t, d)
-		})
+		d := &dashboard{}
+		readJSON(t, path, d)
+		all[strings.TrimSuffix(filepath.Base(path), ".json")] = d
 	}
+	return all
+}
+
+// byUID gives all dashboards by their uids.
+func byUID(t *testing.T) map[string]*dashboard {
+	t.Helper()
+	all := map[string]*dashboard{}
+	for _, d := range readDashboards(t) {
+		all[d.UID] = d
+	}
+	return all
+}
+
+func (d *dashboard) panel(id int) *panel {
+	for i := range d.Panels {
+		if d.Panels[i].ID == id {
+			return &d.Panels[i]
+		}
+	}
+	return nil
+}
+
+func (d *dashboard) variable(name string) *variable {
+	for i := range d.Templating.List {
+		if d.Templating.List[i].Name == name {
+			return &d.Templating.List[i]
+		}
+	}
+	return nil
 }
 
 func read(t *testing.T, elements ...string) []byte {

@@ -1,3 +1,3 @@
-// Package dashboards checks what users of Grafana are given as files: the dashboards, their provisioning, and the containers of docker-compose.yaml.
-// Every query of every dashboard is answered by the query layer over the embedded store.
+// Package dashboards checks what users of Grafana are given as files: the dashboards, the alert rules and whom they tell, their provisioning, and the
+// containers of docker-compose.yaml. Every query of every dashboard and alert rule is answered by the query layer over the embedded store.
 package dashboards

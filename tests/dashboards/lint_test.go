@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -35,10 +36,10 @@ func TestDashboardsSayWhatTheyAreAndLeadToEachOther(t *testing.T) {
 		}
 		linked := false
 		for _, link := range d.Links {
-			linked = linked || link.Type == "dashboards" && slices.Contains(link.Tags, "tidemark")
+			linked = linked || link.Type == "dashboards" && slices.Contains(link.Tags, "tidemark") && link.KeepTime && link.IncludeVars
 		}
 		if !linked || !slices.Contains(d.Tags, "tidemark") {
-			t.Error("the tag tidemark and the link to all dashboards that have it are wanted")
+			t.Error("the tag tidemark and the link to all dashboards that have it, with the time and the variables, are wanted")
 		}
 	})
 }
@@ -132,8 +133,13 @@ func TestOnlyTheVariableNamesTheDataSource(t *testing.T) {
 			t.Errorf("the first variable is %q of type %q for %s: want the data source", first.Name, first.Type, first.Query)
 		}
 		for _, v := range d.Templating.List[1:] {
-			if v.Datasource != want {
+			if v.Type == "query" && v.Datasource != want {
 				t.Errorf("variable %q asks %+v", v.Name, v.Datasource)
+			}
+		}
+		for _, a := range d.Annotations.List {
+			if a.BuiltIn == 0 && a.Datasource != want {
+				t.Errorf("annotation %q asks %+v", a.Name, a.Datasource)
 			}
 		}
 		for _, p := range d.Panels {
@@ -147,6 +153,43 @@ func TestOnlyTheVariableNamesTheDataSource(t *testing.T) {
 			}
 		}
 	})
+}
+
+var (
+	linkedDashboard = regexp.MustCompile(`^/d/([a-z-]+)\?`)
+	setVariable     = regexp.MustCompile(`var-([a-z]+)=|\$\{([a-z]+):queryparam\}`)
+)
+
+func TestDataLinksLeadToDashboardsAndTheirVariables(t *testing.T) {
+	dashboards := byUID(t)
+	found := 0
+	each(t, func(t *testing.T, d *dashboard) {
+		for _, p := range d.Panels {
+			for _, link := range p.dataLinks(t) {
+				found++
+				match := linkedDashboard.FindStringSubmatch(link.URL)
+				if len(match) < 2 || dashboards[match[1]] == nil || link.Title == "" {
+					t.Errorf("panel %q: the link %q leads to %s, which is no dashboard", p.Title, link.Title, link.URL)
+					continue
+				}
+				times := "${__url_time_range}"
+				if p.TimeFrom != "" { // Grafana has no such range for a panel with a time of its own
+					times = "from=now-1d&to=now"
+				}
+				if !strings.Contains(link.URL, times) || !strings.Contains(link.URL, dataSourceVariable[:len(dataSourceVariable)-1]+":queryparam}") {
+					t.Errorf("panel %q: the link %q does not keep the time or the data source", p.Title, link.Title)
+				}
+				for _, set := range setVariable.FindAllStringSubmatch(link.URL, -1) {
+					if name := set[1] + set[2]; dashboards[match[1]].variable(name) == nil {
+						t.Errorf("panel %q: the link %q sets %q, which %s does not have", p.Title, link.Title, name, match[1])
+					}
+				}
+			}
+		}
+	})
+	if found == 0 {
+		t.Error("there are no data links")
+	}
 }
 
 func TestThePluginBringsEveryDashboard(t *testing.T) {

@@ -16,21 +16,29 @@ func readYAML(t *testing.T, into any, elements ...string) {
 	}
 }
 
-func TestTheProvisionedDataSourceReadsWhatTheSidecarWrites(t *testing.T) {
+// dataSource is the provisioned one.
+type dataSource struct {
+	Name, UID, Type, Access, URL string
+	JSONData                     struct {
+		IndexPrefix string `yaml:"indexPrefix"`
+	} `yaml:"jsonData"`
+}
+
+func readDataSource(t *testing.T) dataSource {
+	t.Helper()
 	var file struct {
 		APIVersion  int `yaml:"apiVersion"`
-		Datasources []struct {
-			Name, UID, Type, Access, URL string
-			JSONData                     struct {
-				IndexPrefix string `yaml:"indexPrefix"`
-			} `yaml:"jsonData"`
-		}
+		Datasources []dataSource
 	}
 	readYAML(t, &file, root, "provisioning", "datasources", "tidemark.yaml")
 	if file.APIVersion != 1 || len(file.Datasources) != 1 {
 		t.Fatalf("apiVersion %d with %d data sources", file.APIVersion, len(file.Datasources))
 	}
-	c, s := readSidecarConfig(t), file.Datasources[0]
+	return file.Datasources[0]
+}
+
+func TestTheProvisionedDataSourceReadsWhatTheSidecarWrites(t *testing.T) {
+	c, s := readSidecarConfig(t), readDataSource(t)
 	if s.Name == "" || s.UID == "" || s.Type != readManifest(t).ID || s.Access != "proxy" {
 		t.Errorf("the data source is %+v", s)
 	}
@@ -57,11 +65,12 @@ func TestTheDashboardsAreMountedWhereGrafanaLooksForThem(t *testing.T) {
 	}
 }
 
-func TestFilebeatFillsTheTopicThatTheSidecarReads(t *testing.T) {
+func TestFilebeatFillsTheTopicsThatTheSidecarReads(t *testing.T) {
 	var file struct {
 		Output struct {
-			Hosts []string
-			Topic string
+			Hosts  []string
+			Topic  string
+			Topics []struct{ Topic string }
 		} `yaml:"output.kafka"`
 	}
 	readYAML(t, &file, root, "provisioning", "filebeat", "filebeat.yml")
@@ -71,6 +80,11 @@ func TestFilebeatFillsTheTopicThatTheSidecarReads(t *testing.T) {
 	}
 	if !slices.Contains(c.Streams[0].Topics, file.Output.Topic) {
 		t.Errorf("Filebeat writes to topic %s, and the sidecar reads %s", file.Output.Topic, c.Streams[0].Topics)
+	}
+	for _, other := range file.Output.Topics {
+		if !slices.Contains(c.Streams[3].Topics, other.Topic) {
+			t.Errorf("Filebeat writes calls to topic %s, and the sidecar reads %s", other.Topic, c.Streams[3].Topics)
+		}
 	}
 	if !slices.Contains(c.Streams[1].Topics, c.Collect.Topic) {
 		t.Errorf("the collector writes to topic %s, and the sidecar reads %s", c.Collect.Topic, c.Streams[1].Topics)
