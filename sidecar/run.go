@@ -88,7 +88,7 @@ func newServer(ctx context.Context, pl *pipeline) (server *status.Server, l net.
 	if l, err = server.Listen(ctx); err != nil {
 		return nil, nil, nil, err
 	}
-	if closeLive, err = pl.serveLive(server); err != nil {
+	if closeLive, err = pl.serveLive(server); err != nil { //nolint:contextcheck // readers are served until closeLive
 		return nil, nil, nil, errors.Join(err, l.Close())
 	}
 	scheme := "http://"

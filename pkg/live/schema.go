@@ -43,12 +43,9 @@ func (s *Shape) schema() *arrow.Schema {
 	add(rollup.FieldCount, arrow.PrimitiveTypes.Int64)
 	add(rollup.FieldBytes, arrow.PrimitiveTypes.Int64)
 	for _, name := range s.Measures {
-		for i, part := range measureParts {
-			var t arrow.DataType = arrow.PrimitiveTypes.Float64
-			if i == 0 {
-				t = arrow.PrimitiveTypes.Int64
-			}
-			add("m."+name+part, t)
+		add("m."+name+measureParts[0], arrow.PrimitiveTypes.Int64)
+		for _, part := range measureParts[1:] {
+			add("m."+name+part, arrow.PrimitiveTypes.Float64)
 		}
 	}
 	for _, name := range s.Conditions {
