@@ -124,7 +124,8 @@ func TestWhatSidecarsDidNotTellIsReadFromDocuments(t *testing.T) {
 	s.set(func(s *sidecar) { s.complete = epoch.Add(40 * time.Second).UnixMilli() })
 	s.advance(50*time.Second, at(11, "/a"), at(12, "/a"), at(31, "/a"), at(45, "/a"), at(2, "/a"))
 	p.shows(t, "1 - - - 1 0", "count", 0, 10, 20, 30, 40, 50)
-	if text := p.noticed(); !strings.Contains(text, "was interrupted between 2026-01-01T00:59:10Z and 2026-01-01T01:00:40Z") {
+	// The beginning of what is missing can be sealed, and filled, by now.
+	if text := p.noticed(); !strings.Contains(text, "was interrupted between") || !strings.Contains(text, "and 2026-01-01T01:00:40Z") {
 		t.Errorf("noticed: %s", text)
 	}
 	c.seal(t, 50*time.Second)
