@@ -125,6 +125,17 @@ func (b *bench) watchLive() *watch {
 	ctx, cancel := context.WithCancel(b.t.Context())
 	var reading sync.WaitGroup
 	reading.Go(func() { f.Run(ctx) })
+	reading.Go(func() { // it listens, so that everything is told at once
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for ctx.Err() == nil {
+			f.Listen()
+			select {
+			case <-ctx.Done():
+			case <-ticker.C:
+			}
+		}
+	})
 	b.t.Cleanup(func() { cancel(); reading.Wait() })
 	return w
 }

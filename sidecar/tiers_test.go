@@ -19,13 +19,21 @@ func (b *bench) tierSums(tier rollup.Tier, grouping string, from int64) map[stri
 	b.t.Helper()
 	sums := map[string]int64{}
 	pattern := rollup.IndexPattern(b.prefix, "writes", tier)
-	if err := b.elastic.Refresh(b.t.Context(), pattern); err != nil {
-		b.t.Fatal(err)
-	}
 	body := fmt.Sprintf(`{"size":10000,"query":{"term":{"grouping":%q}}}`, grouping)
-	response, err := b.elastic.Search(b.t.Context(), elastic.SearchRequest{Indices: []string{pattern}, Body: json.RawMessage(body)})
-	if err != nil {
-		b.t.Fatal(err)
+	var response *elastic.SearchResponse
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for limit := time.Now().Add(deadline); ; <-ticker.C { // an index that was just made has no shards at first
+		err := b.elastic.Refresh(b.t.Context(), pattern)
+		if err == nil {
+			response, err = b.elastic.Search(b.t.Context(), elastic.SearchRequest{Indices: []string{pattern}, Body: json.RawMessage(body), Complete: true})
+		}
+		if err == nil {
+			break
+		}
+		if !elastic.Retryable(err) || time.Now().After(limit) {
+			b.t.Fatal(err)
+		}
 	}
 	for _, hit := range response.Hits.Hits {
 		s, err := readSource(hit.Source)
