@@ -129,7 +129,7 @@ func (b *bench) watchLive() *watch {
 		ticker := time.NewTicker(time.Second)
 		defer ticker.Stop()
 		for ctx.Err() == nil {
-			f.Listen()
+			f.Listen() //nolint:contextcheck // what it sends is sent, whatever ends
 			select {
 			case <-ctx.Done():
 			case <-ticker.C:

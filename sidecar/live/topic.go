@@ -56,7 +56,7 @@ func (f *Feed) session(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("set up the Kafka client: %w", err)
 	}
-	defer client.Close()
+	defer closeSoon(client)
 	limited, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if err := ensureTopic(limited, client, f.opts.Topic, f.opts.History); err != nil {
@@ -77,6 +77,21 @@ func (f *Feed) session(ctx context.Context) error {
 		f.note(nil)
 	}
 	return f.read(ctx, client, end)
+}
+
+// closeSoon closes a client, and does not wait for long for a Kafka that does not answer.
+func closeSoon(client *kgo.Client) {
+	closed := make(chan struct{})
+	go func() {
+		client.Close()
+		close(closed)
+	}()
+	timer := time.NewTimer(flushTimeout)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+	}
 }
 
 // end gives what was published last a moment to be written.
