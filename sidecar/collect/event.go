@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"strconv"
-	"time"
+
+	"github.com/tidemark/tidemark/sidecar/event"
 )
 
 // The kinds of event.
@@ -19,9 +19,9 @@ const (
 
 // Event is one event of a sample; the package's documentation says which kind has which fields. The order of the fields is the order of the JSON's keys.
 type Event struct {
-	Timestamp Timestamp `json:"timestamp"`
-	Kind      string    `json:"kind"`
-	Host      Named     `json:"host"`
+	Timestamp event.Seconds `json:"timestamp"`
+	Kind      string        `json:"kind"`
+	Host      Named         `json:"host"`
 
 	Core      *Named   `json:"core,omitempty"`
 	Interface *Named   `json:"interface,omitempty"`
@@ -88,28 +88,6 @@ type NetworkRates struct {
 type IORates struct {
 	BytesRead    float64 `json:"bytes_read_per_second"`
 	BytesWritten float64 `json:"bytes_written_per_second"`
-}
-
-// Timestamp is a time that JSON shows as seconds since the Unix epoch with three decimals.
-type Timestamp time.Time
-
-// MarshalJSON writes the seconds without passing through a float, which has too few digits to keep every millisecond the same.
-func (t Timestamp) MarshalJSON() ([]byte, error) {
-	ms := time.Time(t).UnixMilli()
-	if ms < 0 {
-		return nil, fmt.Errorf("the clock shows a time before 1970: %s", time.Time(t))
-	}
-	return fmt.Appendf(nil, "%d.%03d", ms/1000, ms%1000), nil
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (t *Timestamp) UnmarshalJSON(text []byte) error {
-	seconds, err := strconv.ParseFloat(string(text), 64)
-	if err != nil {
-		return fmt.Errorf("read a timestamp: %w", err)
-	}
-	*t = Timestamp(time.UnixMilli(int64(math.Round(seconds * 1000))))
-	return nil
 }
 
 // encode gives the event as Kafka holds it.

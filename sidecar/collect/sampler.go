@@ -11,6 +11,8 @@ import (
 	"github.com/shirou/gopsutil/v3/cpu"
 	"github.com/shirou/gopsutil/v3/disk"
 	"github.com/shirou/gopsutil/v3/net"
+
+	"github.com/tidemark/tidemark/sidecar/event"
 )
 
 // maxPerKind bounds the events of one kind in a sample: no machine's list of mounts or interfaces fills Kafka.
@@ -78,7 +80,7 @@ func (s *Sampler) Sample(ctx context.Context, now time.Time) ([]Event, error) {
 }
 
 func (c *sample) event(kind string) Event {
-	return Event{Timestamp: Timestamp(c.at), Kind: kind, Host: Named{c.Sampler.host}}
+	return Event{Timestamp: event.Seconds(c.at), Kind: kind, Host: Named{c.Sampler.host}}
 }
 
 func (c *sample) add(events []Event) {

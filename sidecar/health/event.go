@@ -3,9 +3,8 @@ package health
 import (
 	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
-	"time"
+
+	"github.com/tidemark/tidemark/sidecar/event"
 )
 
 // The kinds of event.
@@ -16,9 +15,9 @@ const (
 
 // Event is one event; the package's documentation says which kind has which fields. The order of the fields is the order of the JSON's keys.
 type Event struct {
-	Timestamp Timestamp `json:"timestamp"`
-	Kind      string    `json:"kind"`
-	Sidecar   string    `json:"sidecar"`
+	Timestamp event.Seconds `json:"timestamp"`
+	Kind      string        `json:"kind"`
+	Sidecar   string        `json:"sidecar"`
 
 	Stream    string `json:"stream,omitempty"`
 	Rollup    string `json:"rollup,omitempty"`
@@ -57,26 +56,4 @@ func (e *Event) encode() ([]byte, error) {
 		return nil, fmt.Errorf("encode an event of kind %q: %w", e.Kind, err)
 	}
 	return text, nil
-}
-
-// Timestamp is a time that JSON shows as seconds since the Unix epoch with three decimals.
-type Timestamp time.Time
-
-// MarshalJSON does not pass through a float, which has too few digits to keep every millisecond the same.
-func (t Timestamp) MarshalJSON() ([]byte, error) {
-	ms := time.Time(t).UnixMilli()
-	if ms < 0 {
-		return nil, fmt.Errorf("the clock shows a time before 1970: %s", time.Time(t))
-	}
-	return fmt.Appendf(nil, "%d.%03d", ms/1000, ms%1000), nil
-}
-
-// UnmarshalJSON reads what MarshalJSON writes.
-func (t *Timestamp) UnmarshalJSON(text []byte) error {
-	seconds, err := strconv.ParseFloat(string(text), 64)
-	if err != nil {
-		return fmt.Errorf("read a timestamp: %w", err)
-	}
-	*t = Timestamp(time.UnixMilli(int64(math.Round(seconds * 1000))))
-	return nil
 }

@@ -2,6 +2,8 @@ package health
 
 import (
 	"time"
+
+	"github.com/tidemark/tidemark/sidecar/event"
 )
 
 // Meter turns samples into events. It is for one goroutine.
@@ -23,7 +25,7 @@ func (m *Meter) Events(now time.Time, s Sample) []Event {
 	told := make(map[identity]Partition, len(s.Partitions))
 	for _, p := range s.Partitions {
 		id := identity{p.Rollup, p.Partition}
-		e := Event{Timestamp: Timestamp(now), Kind: KindPartition, Sidecar: m.sidecar, Stream: p.Stream, Rollup: p.Rollup, Partition: p.Partition, Lag: &p.Lag}
+		e := Event{Timestamp: event.Seconds(now), Kind: KindPartition, Sidecar: m.sidecar, Stream: p.Stream, Rollup: p.Rollup, Partition: p.Partition, Lag: &p.Lag}
 		if p.SealedThrough != nil {
 			e.TidemarkAge = milliseconds(now.UnixMilli() - *p.SealedThrough)
 		}
@@ -41,7 +43,7 @@ func (m *Meter) Events(now time.Time, s Sample) []Event {
 
 // whole is the event of the sidecar itself.
 func (m *Meter) whole(now time.Time, s Sample) Event {
-	e := Event{Timestamp: Timestamp(now), Kind: KindSidecar, Sidecar: m.sidecar, Memory: s.Memory}
+	e := Event{Timestamp: event.Seconds(now), Kind: KindSidecar, Sidecar: m.sidecar, Memory: s.Memory}
 	if m.before == nil {
 		return e
 	}
