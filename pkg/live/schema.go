@@ -29,7 +29,7 @@ const ContentType = "application/vnd.apache.arrow.stream"
 var startType = &arrow.TimestampType{Unit: arrow.Millisecond, TimeZone: "UTC"}
 
 // measureParts are the columns of a measure.
-var measureParts = []string{".count", ".sum", ".min", ".max"}
+var measureParts = []string{"count", "sum", "min", "max"}
 
 // schema gives the columns, in the order in which batches are written and read.
 func (s *Shape) schema() *arrow.Schema {
@@ -43,9 +43,9 @@ func (s *Shape) schema() *arrow.Schema {
 	add(rollup.FieldCount, arrow.PrimitiveTypes.Int64)
 	add(rollup.FieldBytes, arrow.PrimitiveTypes.Int64)
 	for _, name := range s.Measures {
-		add("m."+name+measureParts[0], arrow.PrimitiveTypes.Int64)
+		add(rollup.MeasureField(name, measureParts[0]), arrow.PrimitiveTypes.Int64)
 		for _, part := range measureParts[1:] {
-			add("m."+name+part, arrow.PrimitiveTypes.Float64)
+			add(rollup.MeasureField(name, part), arrow.PrimitiveTypes.Float64)
 		}
 	}
 	for _, name := range s.Conditions {
@@ -78,7 +78,7 @@ func shapeOf(schema *arrow.Schema) (Shape, error) {
 		} else if name, is := strings.CutPrefix(f.Name, rollup.ConditionField("")); is {
 			s.Conditions = append(s.Conditions, name)
 		} else if name, is := strings.CutPrefix(f.Name, "m."); is {
-			if name, is = strings.CutSuffix(name, measureParts[0]); is {
+			if name, is = strings.CutSuffix(name, "."+measureParts[0]); is {
 				s.Measures = append(s.Measures, name)
 			}
 		}
