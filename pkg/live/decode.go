@@ -19,10 +19,11 @@ type Reader struct {
 	reader *ipc.Reader
 }
 
-// NewReader reads the beginning of a stream, which tells its shape.
-func NewReader(r io.Reader) (reader *Reader, err error) {
+// NewReader reads the beginning of a stream, which tells its shape. A stream may hold anything: messages that would take much memory are refused, as are
+// batches of other compressions than those named, which are those that were asked for.
+func NewReader(r io.Reader, compressions ...Compression) (reader *Reader, err error) {
 	defer func() { err = orPanic(err, recover()) }()
-	arrowReader, err := ipc.NewReader(r)
+	arrowReader, err := ipc.NewReader(&guard{from: r, admitted: compressions})
 	if err != nil {
 		return nil, fmt.Errorf("read the beginning of a live stream: %w", err)
 	}

@@ -2,11 +2,14 @@ package live_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,7 +78,7 @@ func batches(r *rand.Rand, s live.Shape) []live.Batch {
 
 func read(tb testing.TB, stream []byte) (live.Shape, []live.Batch) {
 	tb.Helper()
-	reader, err := live.NewReader(bytes.NewReader(stream))
+	reader, err := live.NewReader(bytes.NewReader(stream), live.LZ4, live.Zstd)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -166,6 +169,73 @@ func TestOtherVersionsAndShapesAreRefused(t *testing.T) {
 	if _, err := live.NewEncoder(shape, "gzip"); err == nil || !strings.Contains(err.Error(), "none, lz4 and zstd are allowed") {
 		t.Errorf("another compression: %v", err)
 	}
+}
+
+func TestLargeBatchesAndCompressionsNotAskedForAreRefused(t *testing.T) {
+	const most = 300_000 // rows, with that of the note
+	small := live.Shape{Rollup: "log_writes", Interval: 1000}
+	for _, c := range []struct {
+		compression live.Compression
+		rows        int
+		admitted    []live.Compression
+		want        string
+	}{
+		{live.Uncompressed, 100, nil, ""},
+		{live.Uncompressed, most - 1, nil, ""},
+		{live.Uncompressed, most, nil, "at most 300000 are allowed"},
+		{live.Zstd, 100, nil, "in a way that was not asked for"},
+		{live.LZ4, 100, []live.Compression{live.Zstd}, "in a way that was not asked for"},
+		{live.Zstd, 100, []live.Compression{live.LZ4, live.Zstd}, ""},
+	} {
+		e := encoder(t, small, c.compression)
+		batch := message(t, e, live.Batch{Note: live.Note{Kind: live.Update}, Rows: make([]live.Row, c.rows)})
+		reader, err := live.NewReader(bytes.NewReader(slices.Concat(e.Opening(), batch, e.Closing())), c.admitted...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := reader.Next()
+		switch {
+		case c.want != "":
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s, %d rows: %v", c.compression, c.rows, err)
+			}
+		case err != nil || len(b.Rows) != c.rows:
+			t.Errorf("%s: %d of %d rows: %v", c.compression, len(b.Rows), c.rows, err)
+		default:
+			if _, err := reader.Next(); !errors.Is(err, io.EOF) {
+				t.Errorf("it ends with %v", err)
+			}
+		}
+		reader.Close()
+	}
+}
+
+// A schema can say of its columns that there are billions, or all have the same long name.
+func TestSchemasThatWouldTakeMuchMemoryAreRefused(t *testing.T) {
+	long := strings.Repeat("n", 2000)
+	good := encoder(t, live.Shape{Rollup: "r", Interval: 1000, Dimensions: []string{long}}, live.Uncompressed).Opening()
+	const columns = 5 // note, start, the dimension, events and bytes
+	count := binary.LittleEndian.AppendUint32(nil, columns)
+	for n := range bytes.Count(good, count) {
+		stream, at := bytes.Clone(good), 0
+		for range n + 1 {
+			at += bytes.Index(good[at:], count) + len(count)
+		}
+		binary.LittleEndian.PutUint32(stream[at-len(count):], 1<<31-1)
+		before := allocated()
+		if reader, err := live.NewReader(bytes.NewReader(stream)); err == nil {
+			reader.Close()
+		}
+		if took := allocated() - before; took > 10<<20 {
+			t.Errorf("changed at %d of %d, it takes %d bytes", at, len(good), took)
+		}
+	}
+}
+
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }
 
 func TestLineIsJSON(t *testing.T) {

@@ -85,7 +85,7 @@ func (s *sidecars) open(ctx context.Context, address string, r query.LiveRequest
 	if err != nil {
 		return nil, err
 	}
-	ctx = httpclient.WithResponseLimit(ctx, noLimit) // Grafana's is for answers that end; see guard
+	ctx = httpclient.WithResponseLimit(ctx, noLimit) // Grafana's is for answers that end; the reader has its own
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+livePath+"?"+parameters, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", address, err)
@@ -107,7 +107,7 @@ func (s *sidecars) open(ctx context.Context, address string, r query.LiveRequest
 		_ = response.Body.Close()
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
-	reader, err := live.NewReader(&guard{from: response.Body})
+	reader, err := live.NewReader(response.Body)
 	if err != nil {
 		_ = response.Body.Close()
 		return nil, fmt.Errorf("%s: %w", address, err)

@@ -216,7 +216,7 @@ func FuzzLiveStream(f *testing.F) {
 	entry := entryOf(f, newCluster(f))
 	stream := &query.Stream{Query: query.Query{Rollup: "log_writes", Stat: query.StatMax, Measure: "offset", Read: query.ReadStream}, Interval: 1000}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := live.NewReader(&guard{from: bytes.NewReader(text)})
+		r, err := live.NewReader(bytes.NewReader(text))
 		if err != nil {
 			return
 		}
@@ -245,40 +245,6 @@ func FuzzLiveStream(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestCompressedAndLargeBatchesAreNotRead(t *testing.T) {
-	shape := live.Shape{Rollup: "log_writes", Interval: 1000}
-	for _, c := range []struct {
-		compression live.Compression
-		rows        int
-		want        string
-	}{{live.Uncompressed, 100, ""}, {live.Zstd, 100, "is compressed"}, {live.LZ4, 100, "is compressed"}, {live.Uncompressed, maxMessageRows, "at most 300000 are allowed"}} {
-		e, err := live.NewEncoder(shape, c.compression)
-		if err != nil {
-			t.Fatal(err)
-		}
-		batch, err := e.Batch(live.Batch{Note: live.Note{Kind: live.Update}, Rows: make([]live.Row, c.rows)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := live.NewReader(&guard{from: bytes.NewReader(bytes.Join([][]byte{e.Opening(), batch, e.Closing()}, nil))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		read, err := r.Next()
-		if c.want == "" {
-			if err != nil || len(read.Rows) != c.rows {
-				t.Errorf("%d rows: %v", len(read.Rows), err)
-			}
-			if _, err := r.Next(); !errors.Is(err, io.EOF) {
-				t.Errorf("it ends with %v", err)
-			}
-		} else if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s, %d rows: %v", c.compression, c.rows, err)
-		}
-		r.Close()
-	}
 }
 
 func TestHealthNamesTheSidecarsThatDoNotAnswer(t *testing.T) {

@@ -151,7 +151,7 @@ func TestArrowStreamOfASnapshot(t *testing.T) {
 			pass(2 * time.Second)
 			p, stop := w.serve()
 			c, body := p.open(t, endpoint+"?rollup=log_writes&once=true&compression="+compression, wire.ContentType)
-			reader, err := wire.NewReader(body)
+			reader, err := wire.NewReader(body, wire.Compression(compression))
 			if err != nil {
 				t.Fatal(err)
 			}

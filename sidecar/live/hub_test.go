@@ -171,7 +171,7 @@ func TestPartsThatDoNotFit(t *testing.T) {
 		hosts, all := total(), total()
 		hosts.GroupBy = []string{"host"}
 		now := time.Now().UnixMilli()
-		other, err := wire.NewEncoder(wire.Shape{Rollup: "log_writes", Interval: 1000, Dimensions: []string{"path"}, Measures: []string{"size"}}, wire.Zstd)
+		other, err := wire.NewEncoder(wire.Shape{Rollup: "log_writes", Interval: 1000, Dimensions: []string{"path"}, Measures: []string{"size"}}, wire.Uncompressed)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -185,7 +185,7 @@ func (c *client) next() {
 	c.t.Helper()
 	var err error
 	if c.reader == nil {
-		if c.reader, err = wire.NewReader(c.raw); err != nil {
+		if c.reader, err = wire.NewReader(c.raw, wire.LZ4, wire.Zstd); err != nil {
 			c.t.Fatal(err)
 		}
 	}
