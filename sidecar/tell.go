@@ -12,11 +12,12 @@ import (
 
 const (
 	// What was counted is told once a second, since it is told by the second: when the first event of the next one comes, or livePhase after its end. So a second
-	// is told as a whole, and not in parts. Two are livePause apart, or quietPause while nobody reads them.
+	// is told as a whole, and not in parts. Two are livePause apart. While nobody reads them, all partitions tell at the same times, quietEvery apart: what they
+	// tell goes to Kafka together.
 	liveEvery  = time.Second
 	livePhase  = 200 * time.Millisecond
 	livePause  = 800 * time.Millisecond
-	quietPause = 4800 * time.Millisecond
+	quietEvery = 5 * time.Second
 	// maxLive is how many entries that can be, and fullBytes from how much on it is told before, so that it fits into a Kafka message.
 	maxLive   = 100_000
 	fullBytes = 384 << 10
@@ -103,7 +104,7 @@ func (t *teller) setSpan(l *aggregate.Live, now time.Time) {
 
 // resume is called before records are counted: it can be long since the last ones were.
 func (t *teller) resume(e *aggregate.Engine) {
-	if t != nil && e.Live() != nil {
+	if t != nil && e.Live() != nil && time.Since(t.refreshed) >= liveEvery {
 		t.setSpan(e.Live(), time.Now())
 	}
 }
@@ -118,9 +119,9 @@ func (t *teller) turned(e *aggregate.Engine) bool {
 	return t != nil && t.listened && e.Live() != nil && e.Live().Turned() && time.Since(t.told) >= livePause
 }
 
-// due is when to tell next; nil for not before something was counted.
+// due is when to tell next; nil for not before something was counted, or for when the partition looks again anyway, while nobody waits for it.
 func (t *teller) due(e *aggregate.Engine) <-chan time.Time {
-	if t == nil || e.Live() == nil || e.Live().Empty() {
+	if t == nil || e.Live() == nil || e.Live().Empty() || !t.listened {
 		return nil
 	}
 	return time.After(time.Until(t.next()))
@@ -128,11 +129,10 @@ func (t *teller) due(e *aggregate.Engine) <-chan time.Time {
 
 // next is when to tell next.
 func (t *teller) next() time.Time {
-	pause := quietPause
-	if t.listened {
-		pause = livePause
+	if !t.listened {
+		return t.told.Add(-livePhase).Truncate(quietEvery).Add(quietEvery + livePhase)
 	}
-	return t.told.Add(pause - livePhase - time.Nanosecond).Truncate(liveEvery).Add(liveEvery + livePhase)
+	return t.told.Add(livePause - livePhase - time.Nanosecond).Truncate(liveEvery).Add(liveEvery + livePhase)
 }
 
 // tell publishes what was counted, if it is time, or there is much, or at once.
