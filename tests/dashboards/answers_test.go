@@ -105,24 +105,7 @@ func (s *stock) fill(t *testing.T, client *elastic.Client, d *rollup.Definition)
 	if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(s.prefix, d.Name), template); err != nil {
 		t.Fatal(err)
 	}
-	var body bytes.Buffer
-	for _, doc := range documentsOf(d) {
-		fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q}}`+"\n", rollup.IndexName(s.prefix, d.Name, d.Window, doc.Start), doc.ID(d.Hash()))
-		body.Write(doc.AppendJSON(nil, d, d.Hash()))
-		body.WriteByte('\n')
-	}
-	response, err := client.Bulk(t.Context(), body.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, item := range response.Items {
-		if item.Err != nil {
-			t.Fatalf("write a document of %s: %v", d.Name, item.Err)
-		}
-	}
-	if err := client.Refresh(t.Context(), rollup.IndicesOf(s.prefix, d.Name)); err != nil {
-		t.Fatal(err)
-	}
+	write(t, client, s.prefix, d, documentsOf(d))
 	sealed := start + windows*d.Window.Milliseconds()
 	s.entries[d.Name] = &rollup.CatalogEntry{
 		DefinitionProgress: rollup.DefinitionProgress{Rollup: d.Name, Stream: d.Stream, Spec: *d, Since: startOf(slices.Max(earlier)), Partitions: []string{"topic/0"}},
@@ -130,53 +113,92 @@ func (s *stock) fill(t *testing.T, client *elastic.Client, d *rollup.Definition)
 	}
 }
 
+// write writes documents of a rollup.
+func write(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition, documents []*rollup.Document) {
+	t.Helper()
+	for some := range slices.Chunk(documents, 5000) {
+		var body bytes.Buffer
+		for _, doc := range some {
+			fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q}}`+"\n", rollup.IndexName(prefix, d.Name, d.Window, doc.Start), doc.ID(d.Hash()))
+			body.Write(doc.AppendJSON(nil, d, d.Hash()))
+			body.WriteByte('\n')
+		}
+		bulk(t, client, body.Bytes())
+	}
+	if err := client.Refresh(t.Context(), rollup.IndicesOf(prefix, d.Name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func bulk(t *testing.T, client *elastic.Client, body []byte) {
+	t.Helper()
+	response, err := client.Bulk(t.Context(), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range response.Items {
+		if item.Err != nil {
+			t.Fatalf("write a document: %v", item.Err)
+		}
+	}
+}
+
 // startOf is the start so many days before.
 func startOf(days int64) int64 { return start - days*24*time.Hour.Milliseconds() }
 
-// documentsOf are those of each window and grouping, with the sources that a grouping does not tell apart in one.
+// documentsOf are those of each window and grouping.
 func documentsOf(d *rollup.Definition) []*rollup.Document {
 	var all []*rollup.Document
 	for i := range windows * len(earlier) {
 		at := startOf(earlier[i/windows]) + int64(i%windows)*d.Window.Milliseconds()
-		for _, grouping := range d.Groupings {
-			merged := map[string]*rollup.Document{}
-			for _, key := range keysOf(d) {
-				values := make([]string, len(grouping))
-				for i, dimension := range grouping {
-					values[i] = key.values[dimension]
-				}
-				id := strings.Join(values, "\x00")
-				doc := merged[id]
-				if doc == nil {
-					doc = &rollup.Document{
-						Start: at, Partition: &rollup.Partition{Topic: "topic"}, Grouping: grouping, Dimensions: values,
-						Measures: make([]rollup.Measure, len(d.Measures)), Conditions: make([]int64, len(d.Conditions)),
-						Sketches: make([]*rollup.Sketch, len(d.Percentiles)), Distinct: make([]*rollup.Distinct, len(d.Distinct)),
-					}
-					for i := range doc.Sketches {
-						doc.Sketches[i] = rollup.NewSketch()
-					}
-					for i := range doc.Distinct {
-						doc.Distinct[i] = rollup.NewDistinct()
-					}
-					merged[id] = doc
-					all = append(all, doc)
-				}
-				doc.Count += key.events
-				doc.Bytes += 100 * key.events
-				for m := range doc.Measures {
-					doc.Measures[m].Add(float64(10 * key.events))
+		all = append(all, windowOf(d, at, func(k *key, doc *rollup.Document) {
+			doc.Count += k.events
+			doc.Bytes += 100 * k.events
+			for m := range doc.Measures {
+				doc.Measures[m].Add(float64(10 * k.events))
+			}
+			for i := range doc.Sketches {
+				doc.Sketches[i].Add(float64(10 * k.events))
+			}
+			for i := range doc.Distinct {
+				doc.Distinct[i].Add([]byte(strings.Join(doc.Dimensions, "\x00")))
+			}
+			for i := range doc.Conditions {
+				doc.Conditions[i]++
+			}
+		})...)
+	}
+	return all
+}
+
+// windowOf are the documents of one window, in each grouping, with the sources that a grouping does not tell apart in one. add adds what a source has.
+func windowOf(d *rollup.Definition, at int64, add func(k *key, doc *rollup.Document)) []*rollup.Document {
+	var all []*rollup.Document
+	for _, grouping := range d.Groupings {
+		merged := map[string]*rollup.Document{}
+		for _, key := range keysOf(d) {
+			values := make([]string, len(grouping))
+			for i, dimension := range grouping {
+				values[i] = key.values[dimension]
+			}
+			id := strings.Join(values, "\x00")
+			doc := merged[id]
+			if doc == nil {
+				doc = &rollup.Document{
+					Start: at, Partition: &rollup.Partition{Topic: "topic"}, Grouping: grouping, Dimensions: values,
+					Measures: make([]rollup.Measure, len(d.Measures)), Conditions: make([]int64, len(d.Conditions)),
+					Sketches: make([]*rollup.Sketch, len(d.Percentiles)), Distinct: make([]*rollup.Distinct, len(d.Distinct)),
 				}
 				for i := range doc.Sketches {
-					doc.Sketches[i].Add(float64(10 * key.events))
+					doc.Sketches[i] = rollup.NewSketch()
 				}
 				for i := range doc.Distinct {
-					doc.Distinct[i].Add([]byte(id))
+					doc.Distinct[i] = rollup.NewDistinct()
 				}
-				for i := range doc.Conditions {
-					doc.Conditions[i]++
-				}
+				merged[id] = doc
+				all = append(all, doc)
 			}
+			add(&key, doc)
 		}
 	}
 	return all
