@@ -42,8 +42,8 @@ func newDemoCommand(logging *logOptions) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Show everything at work on this machine, without any server",
-		Long: "Starts an in-process Kafka and an embedded store that speaks Elasticsearch's protocol, writes this machine's metrics and this program's own log lines\n" +
-			"to the one, keeps their rollups in the other as `tidemark run` does, and shows them on a page, until it is interrupted.",
+		Long: "Starts an in-process Kafka and an embedded store that speaks Elasticsearch's protocol, writes this machine's metrics, this program's own log\n" +
+			"lines and the calls that the store answers to the one, keeps their rollups in the other as `tidemark run` does, and shows them on a page, until it is interrupted.",
 		Example: "  tidemark demo\n  tidemark demo --data ./demo-data --duration 10m",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -125,7 +125,7 @@ func runDemo(ctx context.Context, o demoOptions, terminal slog.Handler, out io.W
 	logger := slog.New(tee)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return servers.serve(ctx) })
-	g.Go(func() error { return feed(ctx, cfg, o, host, tee, slog.New(terminal)) })
+	g.Go(func() error { return feed(ctx, cfg, o, host, tee, servers.calls, slog.New(terminal)) })
 	g.Go(func() error {
 		err := runSidecar(ctx, cfg, logger, func(pl *pipeline, address string) {
 			describeDemo(out, o, servers, cfg, address)
@@ -145,6 +145,7 @@ type demoServers struct {
 	store    *embedded.Store
 	listener net.Listener
 	server   *http.Server
+	calls    *collect.CallLog // of the store
 }
 
 func startDemoServers(ctx context.Context, o demoOptions, healthTopic string) (*demoServers, error) {
@@ -152,7 +153,7 @@ func startDemoServers(ctx context.Context, o demoOptions, healthTopic string) (*
 	if o.data != "" {
 		kafkaDir, storeDir = filepath.Join(o.data, "kafka"), filepath.Join(o.data, "store")
 	}
-	s := &demoServers{}
+	s := &demoServers{calls: collect.NewCallLog("store")}
 	var err error
 	var listen net.ListenConfig
 	s.listener, err = listen.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(o.storePort)))
@@ -162,7 +163,7 @@ func startDemoServers(ctx context.Context, o demoOptions, healthTopic string) (*
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded store: %w", err)
 	}
-	s.kafka, err = embedded.StartKafka(embedded.KafkaOptions{Port: o.kafkaPort, Dir: kafkaDir, Topics: map[string]int32{"topic-app-info": 2, "metrics": 2, healthTopic: 1}})
+	s.kafka, err = embedded.StartKafka(embedded.KafkaOptions{Port: o.kafkaPort, Dir: kafkaDir, Topics: map[string]int32{"topic-app-info": 2, "metrics": 2, callsTopic: 1, healthTopic: 1}})
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("start the in-process Kafka: port %d is in use: stop the other program, or choose a port by --kafka-port", o.kafkaPort)
 	}
@@ -173,7 +174,7 @@ func startDemoServers(ctx context.Context, o demoOptions, healthTopic string) (*
 		s.kafka.Close()
 		return nil, errors.Join(err, s.listener.Close())
 	}
-	s.server = &http.Server{Handler: s.store, ReadHeaderTimeout: 10 * time.Second}
+	s.server = &http.Server{Handler: s.calls.Around(s.store), ReadHeaderTimeout: 10 * time.Second}
 	return s, nil
 }
 
@@ -195,8 +196,11 @@ func (s *demoServers) close() error {
 	return errors.Join(err, s.store.Close())
 }
 
-// feed writes this machine's metrics and this program's log lines to Kafka.
-func feed(ctx context.Context, cfg *config.Config, o demoOptions, host string, tee *collect.LogTee, logger *slog.Logger) error {
+// callsTopic is where the calls that the store answers are told of.
+const callsTopic = "service-calls"
+
+// feed writes this machine's metrics, this program's log lines and the store's calls to Kafka.
+func feed(ctx context.Context, cfg *config.Config, o demoOptions, host string, tee *collect.LogTee, calls *collect.CallLog, logger *slog.Logger) error {
 	client, err := kgo.NewClient(append(collect.ClientOptions(), kgo.SeedBrokers(cfg.Kafka.Brokers...))...)
 	if err != nil {
 		return fmt.Errorf("set up the Kafka client: %w", err)
@@ -204,7 +208,9 @@ func feed(ctx context.Context, cfg *config.Config, o demoOptions, host string, t
 	defer client.Close()
 	metrics := collect.NewProducer(client, cfg.Collect.Topic, logger)
 	logs := collect.NewProducer(client, cfg.Streams[0].Topics[0], logger)
+	served := collect.NewProducer(client, callsTopic, logger)
 	var g errgroup.Group
+	g.Go(func() error { calls.Run(ctx, served.Produce); return nil })
 	g.Go(func() error { tee.Run(ctx, logs.Produce); return nil })
 	g.Go(func() error {
 		return collect.Run(ctx, collect.Options{Host: host, Period: o.period, Processes: cfg.Collect.Processes, Logger: logger}, metrics.Produce)
@@ -212,5 +218,5 @@ func feed(ctx context.Context, cfg *config.Config, o demoOptions, host string, t
 	err = g.Wait()
 	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	return errors.Join(err, metrics.Close(closing), logs.Close(closing))
+	return errors.Join(err, metrics.Close(closing), logs.Close(closing), served.Close(closing))
 }

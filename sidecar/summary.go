@@ -22,7 +22,7 @@ func describeDemo(out io.Writer, o demoOptions, s *demoServers, cfg *config.Conf
 	if o.data != "" {
 		kept = "in " + o.data
 	}
-	_, _ = fmt.Fprintf(out, `Tidemark is running on this machine's metrics and its own log lines.
+	_, _ = fmt.Fprintf(out, `Tidemark is running on this machine's metrics, its own log lines and the calls of its store.
 
   Page            http://%s/
   Status          http://%s/status   metrics at /metrics
