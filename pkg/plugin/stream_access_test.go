@@ -88,7 +88,7 @@ func TestWhereTheChannelIsTold(t *testing.T) {
 	if native.data != nil || native.path != overlay.path || len(overlay.data) == 0 {
 		t.Errorf("%s with %s, and %s with %s", native.path, native.data, overlay.path, overlay.data)
 	}
-	if want := `{"interval":10000,"query":{"read":"stream","rollup":"log_writes","stat":"count","tier":"auto"}}`; string(overlay.data) != want {
+	if want := `{"interval":10000,"query":{"format":"series","read":"stream","rollup":"log_writes","stat":"count","tier":"auto"}}`; string(overlay.data) != want {
 		t.Errorf("the data are %s, want %s", overlay.data, want)
 	}
 	if again := g.panel(t, 10*time.Second, `{"refId":"B","stat":"count","rollup":"log_writes","read":"stream","datasource":{}}`); again.path != overlay.path {

@@ -27,7 +27,11 @@ func (p *plan) explain(b *strings.Builder) {
 	if p.drawn() == 0 {
 		return
 	}
-	fmt.Fprintf(b, "%d buckets of %s from %s to %s", p.drawn(), p.explainBucket(), instant(p.start()), instant(p.end()))
+	if p.Format == FormatTable {
+		fmt.Fprintf(b, "one value from %s to %s", instant(p.start()), instant(p.end()))
+	} else {
+		fmt.Fprintf(b, "%d buckets of %s from %s to %s", p.drawn(), p.explainBucket(), instant(p.start()), instant(p.end()))
+	}
 	if p.lead > 0 {
 		fmt.Fprintf(b, ", and %d before them", p.lead)
 	}
@@ -69,6 +73,9 @@ func (p *plan) explainBucket() string {
 func (p *plan) explainTier(s segment) string {
 	if s.tier == p.forced {
 		return "the query asks for it"
+	}
+	if p.Format == FormatTable {
+		return "the coarsest that has whole windows of it"
 	}
 	if s.tier == p.entry.Spec.Window {
 		for _, t := range p.entry.Tiers {

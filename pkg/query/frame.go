@@ -60,6 +60,9 @@ const otherLabel = "(other)"
 
 func (r *run) frames(all []series) data.Frames {
 	p := r.plan
+	if p.Format == FormatTable {
+		return data.Frames{r.tableFrame(all)}
+	}
 	var info any = p.info()
 	frames := make(data.Frames, max(len(all), 1))
 	made := make([]data.Frame, len(frames))
@@ -111,6 +114,9 @@ func (p *plan) fill(frames []data.Frame, all []series) {
 func (p *plan) info() FrameInfo {
 	info := FrameInfo{
 		Tier: p.entry.Spec.Window.String(), Grouping: p.grouping.String(), BucketMS: p.steps.length, Read: p.Read, RelativeError: p.traits.relativeError,
+	}
+	if p.Format == FormatTable && p.drawn() > 0 {
+		info.BucketMS = p.end() - p.start()
 	}
 	coarsest := p.entry.Spec.Window
 	if p.sealed {

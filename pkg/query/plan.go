@@ -93,12 +93,18 @@ func planFor(in Input, told *rollup.Span) (*plan, error) {
 		}
 	}
 	p.tidemark, p.sealed = in.Rollup.Tidemark()
+	if p.Format == FormatTable { // the ends of what it is of are to be near to those of the range
+		in.Interval, in.MaxDataPoints = 0, 0
+	}
 	if err := p.divideFor(in.Interval, p.points(in.MaxDataPoints)); err != nil {
 		return nil, err
 	}
 	p.cutUnsealed()
 	if p.drawn() == 0 || told != nil {
 		return p, nil
+	}
+	if p.Format == FormatTable {
+		p.join()
 	}
 	if err := p.locate(); err != nil {
 		return nil, err
@@ -210,11 +216,15 @@ func (p *plan) cutUnsealed() {
 
 // locate finds where the documents of the buckets are.
 func (p *plan) locate() error {
-	pieces, err := p.steps.pieces(p.buckets, p.shift)
-	if err != nil {
-		return err
+	if p.Format == FormatTable {
+		p.pieces = []piece{pieceOf(p.buckets[0])}
+	} else {
+		pieces, err := p.steps.pieces(p.buckets, p.shift)
+		if err != nil {
+			return err
+		}
+		p.pieces = pieces
 	}
-	p.pieces = pieces
 	p.segments, p.gaps = p.segmentsOf(true)
 	if len(p.segments) > maxSegments+maxPieces {
 		p.segments, p.gaps = p.segmentsOf(false)

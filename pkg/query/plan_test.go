@@ -192,6 +192,10 @@ func TestInvalidQueriesAreExplained(t *testing.T) {
 		{"too many values", Query{Filters: filters(Filter{Dimension: "host", Op: "=", Values: many(1001)})}, "1001 values: at most 1000"},
 		{"too many expressions", Query{Filters: filters(Filter{Dimension: "host", Op: "=~", Values: many(21)})}, "21 values: at most 20"},
 		{"a bad expression", Query{Filters: filters(Filter{Dimension: "host", Op: "!~", Values: []string{"(a"}})}, "not valid"},
+		{"an unknown format", Query{Format: "long"}, `unknown format "long": series and table are allowed`},
+		{"a table of delta", Query{Format: FormatTable, Stat: StatDelta}, "delta compares points of time, and a table has none"},
+		{"a table of a moving average", Query{Format: FormatTable, MovingAverage: 3}, "movingAverage is over points of time, and a table has none"},
+		{"a table that goes on", Query{Format: FormatTable, Read: ReadStream}, "a table cannot be streamed"},
 		{"a long alias", Query{Alias: strings.Repeat("a", 1025)}, "the alias is 1025 bytes long"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -219,7 +223,7 @@ func TestParseToleratesWhatGrafanaAddsAndDropsFiltersWithoutValues(t *testing.T)
 		"filters":[{"dimension":"a","op":"=","values":[]},{"dimension":"","op":"","values":null},{"dimension":"b","op":"!=","values":["x"]}]}`
 	q, err := Parse([]byte(raw), ReadSealed)
 	want := Query{
-		Rollup: "r", Stat: StatRate, GroupBy: []string{"a"}, Tier: TierAuto, Read: ReadSealed,
+		Rollup: "r", Stat: StatRate, GroupBy: []string{"a"}, Format: FormatSeries, Tier: TierAuto, Read: ReadSealed,
 		Filters: []Filter{{Dimension: "b", Op: "!=", Values: []string{"x"}}},
 	}
 	if diff := gocmp.Diff(want, q); err != nil || diff != "" {
@@ -244,6 +248,7 @@ func FuzzQuery(f *testing.F) {
 		`{"rollup":"log_writes","stat":"delta","measure":"offset","shift":"1w","timezone":"Australia/Lord_Howe","read":"sealed"}`,
 		`{"rollup":"log_writes","stat":"ratio","condition":"errors","shift":"90m","timezone":"America/St_Johns","tier":"1d"}`,
 		`{"rollup":"log_writes","stat":"distinct","measure":"users","timezone":"Asia/Kolkata","lookback":"3660d"}`,
+		`{"rollup":"log_writes","stat":"rate","groupBy":["host"],"format":"table","shift":"1d","timezone":"Europe/Berlin","lookback":"1w","top":2,"other":true}`,
 	} {
 		f.Add([]byte(q), int64(1_790_000_000_000), int64(1_800_000_000_000), int64(15_000), int64(100), int64(7))
 		f.Add([]byte(q), int64(0), int64(maxTime), int64(1), int64(0), int64(8))

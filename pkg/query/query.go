@@ -60,6 +60,8 @@ type Query struct {
 	Top int `json:"top,omitempty"`
 	// Other adds a series of everything that is in none of those.
 	Other bool `json:"other,omitempty"`
+	// Format is FormatSeries, FormatTable, or empty: series.
+	Format Format `json:"format,omitempty"`
 	// Tier is TierAuto, or one of the rollup's tiers, such as "10s".
 	Tier string `json:"tier,omitempty"`
 	// Read is ReadLive, ReadSealed, ReadStream, or empty: live.
@@ -123,6 +125,9 @@ func (q *Query) normalize() error {
 	case ReadLive, ReadSealed, ReadStream:
 	default:
 		return Invalid("unknown read %s: live, sealed and stream are allowed", quote(string(q.Read)))
+	}
+	if err := q.checkFormat(); err != nil {
+		return err
 	}
 	if q.Tier == "" {
 		q.Tier = TierAuto

@@ -86,9 +86,12 @@ func without(span rollup.Span, cut []rollup.Span, length int64) []rollup.Span {
 
 // segmentsOf finds the tier of every document of the pieces, and the spans that no tier has.
 func (p *plan) segmentsOf(avoidAgain bool) (all []segment, gaps []rollup.Span) {
-	layers := p.layers(avoidAgain)
+	layers, fitting := p.layers(avoidAgain), dividing
+	if p.Format == FormatTable {
+		fitting = inside
+	}
 	for i, piece := range p.pieces {
-		some, missing := cover(piece.from, piece.to, dividing(layers, piece))
+		some, missing := cover(piece.from, piece.to, fitting(layers, piece))
 		for _, s := range some {
 			s.piece = i
 			all = append(all, s)

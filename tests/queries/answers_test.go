@@ -49,12 +49,44 @@ func checkAnswers(t *testing.T, address string, seeds uint64) {
 				t.Fatalf("seed %d, query %+v: %v", seed, in.Query, err)
 			}
 			got, bucket := seriesOf(t, in.Query, frames)
-			if diff := cmp.Diff(naive(in, events, bucket), got, cmp.Comparer(sameValue)); diff != "" {
+			start, end := grid(in, bucket)
+			if diff := cmp.Diff(naive(in, events, start, end, bucket), got, cmp.Comparer(sameValue)); diff != "" {
 				t.Fatalf("seed %d, query %+v, from %d to %d (-naive +answer):\n%s\n%s", seed, in.Query, in.From, in.To, diff, frames[0].Meta.ExecutedQueryString)
 			}
+			checkTable(t, client, in, events)
 			checkValues(t, client, in, events)
 		}
 	}
+}
+
+// checkTable asks for one value of each series.
+func checkTable(t *testing.T, client *elastic.Client, in query.Input, events []event) {
+	t.Helper()
+	in.Query.Format = query.FormatTable
+	in.Limits = query.DefaultLimits()
+	frames, err := query.Run(t.Context(), in, search.Over(client))
+	if err != nil {
+		t.Fatalf("query %+v: %v", in.Query, err)
+	}
+	start, end := grid(in, in.Rollup.Spec.Window.Milliseconds())
+	got := rowsOf(in.Query, frames[0])
+	if diff := cmp.Diff(naive(in, events, start, end, end-start), got, cmp.Comparer(sameValue)); diff != "" {
+		t.Fatalf("query %+v, from %d to %d (-naive +table):\n%s\n%s", in.Query, in.From, in.To, diff, frames[0].Meta.ExecutedQueryString)
+	}
+}
+
+// rowsOf reads a table as series of one value.
+func rowsOf(q query.Query, f *data.Frame) map[string][]*float64 {
+	rows := map[string][]*float64{}
+	for i := range f.Rows() {
+		labels := map[string]string{}
+		for j, name := range q.GroupBy {
+			labels[name], _ = f.Fields[j].At(i).(string)
+		}
+		v, _ := f.Fields[len(q.GroupBy)].At(i).(*float64)
+		rows[seriesName(q.GroupBy, labels)] = []*float64{v}
+	}
+	return rows
 }
 
 func sameValue(a, b *float64) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }

@@ -8,15 +8,23 @@ import (
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
-// naive answers with loops over the events, in buckets of the given length: the planner's choice of it has tests of its own.
-func naive(in query.Input, events []event, bucket int64) map[string][]*float64 {
-	tidemark, sealed := in.Rollup.Tidemark()
-	start, end := in.From-in.From%bucket, in.To+(bucket-in.To%bucket)%bucket
-	if in.Query.Read == query.ReadSealed {
+// grid is the time of an answer, in buckets of the given length: the planner's choice of it has tests of its own.
+func grid(in query.Input, bucket int64) (start, end int64) {
+	start, end = in.From-in.From%bucket, in.To+(bucket-in.To%bucket)%bucket
+	if tidemark, sealed := in.Rollup.Tidemark(); in.Query.Read == query.ReadSealed {
 		if !sealed {
-			return map[string][]*float64{}
+			return start, start
 		}
 		end = max(start, min(end, tidemark-tidemark%bucket))
+	}
+	return start, end
+}
+
+// naive answers with loops over the events from start to end.
+func naive(in query.Input, events []event, start, end, bucket int64) map[string][]*float64 {
+	tidemark, sealed := in.Rollup.Tidemark()
+	if start == end {
+		return map[string][]*float64{}
 	}
 	of := map[string][]event{}
 	for _, e := range events {
@@ -32,7 +40,7 @@ func naive(in query.Input, events []event, bucket int64) map[string][]*float64 {
 	zeroFrom := in.Rollup.Since
 	for _, name := range chosen {
 		for _, e := range of[name] {
-			zeroFrom = min(zeroFrom, e.at-e.at%bucket)
+			zeroFrom = min(zeroFrom, e.at-(e.at-start)%bucket)
 		}
 	}
 	answer := map[string][]*float64{}

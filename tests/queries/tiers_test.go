@@ -91,6 +91,54 @@ func checkTiers(t *testing.T, address string) {
 			}
 		})
 	}
+	checkTierTables(t, client, entry, prefix)
+}
+
+// checkTierTables asks for tables of the same time, whose beginning and end are in no whole minute.
+func checkTierTables(t *testing.T, client *elastic.Client, entry *rollup.CatalogEntry, prefix string) {
+	t.Helper()
+	for _, c := range []struct{ name, query, want string }{
+		{"count", `"stat":"count"`, "54"},
+		{"rate", `"stat":"rate"`, "0.1"},
+		{"average", `"stat":"avg","measure":"offset"`, "29.5"},
+		{"ratio", `"stat":"ratio","condition":"errors"`, "0.2037"},
+		{"percentile", `"stat":"percentile","measure":"offset","percentile":100`, "56~"},
+		{"distinct", `"stat":"distinct","measure":"users"`, "7"},
+		{"the largest and the others", `"stat":"sum","measure":"offset","groupBy":["host"],"top":1,"other":true`, "h0 810|(other) 783"},
+		{"the largest first", `"stat":"max","measure":"offset","groupBy":["host"]`, "h0 56|h1 55"},
+	} {
+		t.Run("table of "+c.name, func(t *testing.T) {
+			q, err := query.Parse([]byte(`{"rollup":"log_writes","format":"table",`+c.query+`}`), query.ReadLive)
+			if err != nil {
+				t.Fatal(err)
+			}
+			frames, err := query.Run(t.Context(), query.Input{
+				Query: q, From: midnight - 330_000, To: midnight + 210_000, Interval: 120_000, Rollup: entry, Prefix: prefix,
+			}, search.Over(client))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := frames[0]
+			rows := strings.Split(c.want, "|")
+			if len(frames) != 1 || f.Rows() != len(rows) {
+				t.Fatalf("%d rows, want %d:\n%s", f.Rows(), len(rows), f.Meta.ExecutedQueryString)
+			}
+			for i, row := range rows {
+				host, want, grouped := strings.Cut(row, " ")
+				if !grouped {
+					want = host
+				} else if got := f.Fields[0].At(i); got != host {
+					t.Errorf("row %d is of %v, want %s", i, got, host)
+				}
+				if v, _ := f.Fields[len(f.Fields)-1].At(i).(*float64); !isText(v, want) {
+					t.Errorf("row %d is %v, want %s:\n%s", i, text(v), want, f.Meta.ExecutedQueryString)
+				}
+			}
+			if info, ok := f.Meta.Custom.(query.FrameInfo); !ok || len(info.Segments) != 3 || info.Tier != "1m" || info.BucketMS != 540_000 {
+				t.Errorf("the answer is made of %+v", info)
+			}
+		})
+	}
 }
 
 func isText(v *float64, want string) bool {
