@@ -80,6 +80,7 @@ export default (_env, { mode }) => ({
       patterns: [
         { from: 'plugin.json', transform: fillPlaceholders },
         { from: 'img', to: 'img', noErrorOnMissing: true },
+        { from: 'locales', to: 'locales' },
         ...['README.md', 'CHANGELOG.md'].map((page) => ({ from: path.join(root, page), transform: linkToRepository })),
         { from: path.join(root, 'LICENSE') },
         { from: '*.json', context: path.join(root, 'dashboards'), to: 'dashboards', noErrorOnMissing: true },

@@ -17,7 +17,7 @@ var (
 	listed      = regexp.MustCompile(`(?m)^  ([a-z]+) +[A-Z]`)
 	flag        = regexp.MustCompile(`(?m)^ +(?:(-[a-z]), )? *(--[a-z-]+)`)
 	mageTarget  = regexp.MustCompile(`(?m)\bgo tool mage ([a-zA-Z0-9:]+)`)
-	npmScript   = regexp.MustCompile(`(?m)\bnpm run ([a-zA-Z:]+)`)
+	npmScript   = regexp.MustCompile(`(?m)\bnpm run ([a-zA-Z0-9:]+)`)
 	exported    = regexp.MustCompile(`(?m)^func (?:\([^)]*\) )?([A-Z]\w*)\(`)
 )
 
