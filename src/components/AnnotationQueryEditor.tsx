@@ -1,10 +1,11 @@
 import { type QueryEditorProps } from '@grafana/data';
-import { Stack } from '@grafana/ui';
+import { type ComboboxOption, Stack } from '@grafana/ui';
 import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { useChange } from '../hooks/useChange';
 import { variableOptions } from '../hooks/useDimensionValues';
-import { useRollups } from '../hooks/useRollups';
+import { rollupPlaceholder, useRollups } from '../hooks/useRollups';
+import { t } from '../i18n';
 import { isComplete, withDefaults } from '../query';
 import { type AnnotationKind, type TidemarkOptions, type TidemarkQuery } from '../types';
 import { Choice } from './Choice';
@@ -15,23 +16,13 @@ import { RollupsMessage } from './RollupsMessage';
 
 type Props = QueryEditorProps<TidemarkDataSource, TidemarkQuery, TidemarkOptions>;
 
-const KINDS: Array<{ value: AnnotationKind; label: string; description: string }> = [
-  { value: 'corrections', label: 'Late corrections', description: 'Windows that late events have changed' },
-  {
-    value: 'redefinitions',
-    label: 'Redefinitions',
-    description: 'When another definition of the rollup came into force',
-  },
-  { value: 'restarts', label: 'Restarts', description: 'When partitions were counted again from Kafka' },
-  { value: 'unsealed', label: 'Not sealed', description: 'The time after the tidemark, whose values still change' },
-];
-
 /** What an annotation marks on the time axes of a dashboard, and of which rollup. */
 export function AnnotationQueryEditor({ datasource, query: stored, onChange, onRunQuery }: Props) {
   const id = useId();
   const state = useRollups(datasource);
   const query = { ...withDefaults(stored), queryType: 'annotations' };
-  const kinds = query.kinds ?? KINDS.map(({ value }) => value);
+  const options = kinds();
+  const chosen = options.filter(({ value }) => query.kinds?.includes(value) ?? true);
 
   const change = useChange(query, (next) => {
     onChange(next);
@@ -45,26 +36,29 @@ export function AnnotationQueryEditor({ datasource, query: stored, onChange, onR
       <RollupsMessage state={state} rollup={datasource.interpolate(query.rollup)} />
       <Stack wrap="wrap" gap={1}>
         <Clause
-          word="Mark"
-          name="what happened"
+          word={t('annotation-editor.kinds.word', 'Mark')}
+          name={t('annotation-editor.kinds.name', 'what happened')}
           labelId={`${id}kinds-label`}
-          tooltip="What changed the values of the rollup, or still will. Each kind has a tag of its own."
+          tooltip={t(
+            'annotation-editor.kinds.tooltip',
+            'What changed the values of the rollup, or still will. Each kind has a tag of its own.'
+          )}
         >
           <PillsField
             labelId={`${id}kinds-label`}
-            placeholder="Choose what to mark"
-            options={KINDS}
-            value={KINDS.filter(({ value }) => kinds.includes(value))}
-            onChange={(chosen) => change({ ...query, kinds: chosen as AnnotationKind[] })}
+            placeholder={t('annotation-editor.kinds.placeholder', 'Choose what to mark')}
+            options={options}
+            value={chosen}
+            onChange={(values) => change({ ...query, kinds: values as AnnotationKind[] })}
             minWidth={30}
             maxWidth={80}
           />
         </Clause>
         <Choice
-          word="of"
-          name="rollup"
-          tooltip="The rollup whose panels the marks explain."
-          placeholder={state.loading ? 'Loading…' : 'Choose a rollup'}
+          word={t('annotation-editor.rollup.word', 'of')}
+          name={t('annotation-editor.rollup.name', 'rollup')}
+          tooltip={t('annotation-editor.rollup.tooltip', 'The rollup whose panels the marks explain.')}
+          placeholder={rollupPlaceholder(state)}
           options={[...rollupOptions(state.rollups), ...variableOptions(datasource)]}
           value={query.rollup || null}
           onChange={(rollup) => change({ ...query, rollup })}
@@ -73,4 +67,35 @@ export function AnnotationQueryEditor({ datasource, query: stored, onChange, onR
       </Stack>
     </Stack>
   );
+}
+
+function kinds(): Array<ComboboxOption<AnnotationKind>> {
+  return [
+    {
+      value: 'corrections',
+      label: t('annotation-editor.kind.corrections.label', 'Late corrections'),
+      description: t('annotation-editor.kind.corrections.description', 'Windows that late events have changed'),
+    },
+    {
+      value: 'redefinitions',
+      label: t('annotation-editor.kind.redefinitions.label', 'Redefinitions'),
+      description: t(
+        'annotation-editor.kind.redefinitions.description',
+        'When another definition of the rollup came into force'
+      ),
+    },
+    {
+      value: 'restarts',
+      label: t('annotation-editor.kind.restarts.label', 'Restarts'),
+      description: t('annotation-editor.kind.restarts.description', 'When partitions were counted again from Kafka'),
+    },
+    {
+      value: 'unsealed',
+      label: t('annotation-editor.kind.unsealed.label', 'Not sealed'),
+      description: t(
+        'annotation-editor.kind.unsealed.description',
+        'The time after the tidemark, whose values still change'
+      ),
+    },
+  ];
 }

@@ -4,7 +4,8 @@ import { type ReactElement, useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { useChange } from '../hooks/useChange';
 import { variableOptions } from '../hooks/useDimensionValues';
-import { useRollups } from '../hooks/useRollups';
+import { rollupPlaceholder, useRollups } from '../hooks/useRollups';
+import { t } from '../i18n';
 import { type TidemarkOptions, type TidemarkQuery, type TidemarkVariableQuery, type VariableKind } from '../types';
 import { CommitInput } from './CommitInput';
 import { Filters } from './Filters';
@@ -12,15 +13,6 @@ import { toOptions } from './options';
 import { RollupsMessage } from './RollupsMessage';
 
 type Props = QueryEditorProps<TidemarkDataSource, TidemarkQuery, TidemarkOptions, TidemarkVariableQuery>;
-
-const KINDS: Array<{ value: VariableKind; label: string; description: string }> = [
-  { value: 'values', label: 'Values of a dimension', description: 'Such as every host' },
-  { value: 'dimensions', label: 'Dimensions of a rollup', description: 'To choose what to group by' },
-  { value: 'measures', label: 'Measures of a rollup', description: 'To choose what to aggregate' },
-  { value: 'conditions', label: 'Conditions of a rollup', description: 'To choose which events to count' },
-  { value: 'distinct', label: 'Distinct fields of a rollup', description: 'To choose whose values to count' },
-  { value: 'rollups', label: 'Rollups', description: 'To choose what to read' },
-];
 
 /** What a dashboard variable lists. */
 export function VariableQueryEditor({ datasource, query: stored, range, onChange, onRunQuery }: Props) {
@@ -39,17 +31,17 @@ export function VariableQueryEditor({ datasource, query: stored, range, onChange
   return (
     <Stack direction="column" gap={0}>
       <Menu
-        label="List"
-        description="What the variable offers."
-        options={KINDS}
+        label={t('variable-editor.kind.label', 'List')}
+        description={t('variable-editor.kind.description', 'What the variable offers.')}
+        options={kinds()}
         value={query.kind}
         onChange={(kind) => update({ kind })}
       />
       {query.kind !== 'rollups' && (
         <Menu
-          label="Rollup"
-          description="The rollup to look in."
-          placeholder={state.loading ? 'Loading…' : 'Choose a rollup'}
+          label={t('variable-editor.rollup.label', 'Rollup')}
+          description={t('variable-editor.rollup.description', 'The rollup to look in.')}
+          placeholder={rollupPlaceholder(state)}
           options={[...toOptions(state.rollups.map(({ name }) => name)), ...variables]}
           value={query.rollup}
           onChange={(rollup) => update({ rollup })}
@@ -58,30 +50,42 @@ export function VariableQueryEditor({ datasource, query: stored, range, onChange
       {query.kind === 'values' && (
         <>
           <Menu
-            label="Dimension"
-            description="Its values in the dashboard's time range are listed, the most frequent first."
-            placeholder="Choose a dimension"
+            label={t('variable-editor.dimension.label', 'Dimension')}
+            description={t(
+              'variable-editor.dimension.description',
+              "Its values in the dashboard's time range are listed, the most frequent first."
+            )}
+            placeholder={t('variable-editor.dimension.placeholder', 'Choose a dimension')}
             options={[...toOptions(dimensions), ...variables]}
             value={query.dimension}
             onChange={(dimension) => update({ dimension })}
           />
           <TextField
-            label="Containing"
-            description="Only values that contain this text. $__searchFilter stands for what is typed into the variable's menu, which finds the values beyond the 1,000 most frequent. Empty: every value."
-            placeholder="any text"
+            label={t('variable-editor.search.label', 'Containing')}
+            description={t(
+              'variable-editor.search.description',
+              "Only values that contain this text. $__searchFilter stands for what is typed into the variable's menu, which finds the values beyond the 1,000 most frequent. Empty: every value."
+            )}
+            placeholder={t('variable-editor.search.placeholder', 'any text')}
             value={query.search}
             onCommit={(search) => update({ search })}
           />
           <TextField
-            label="Matching"
-            description="Only values that match this regular expression as a whole. Empty: every value."
+            label={t('variable-editor.regex.label', 'Matching')}
+            description={t(
+              'variable-editor.regex.description',
+              'Only values that match this regular expression as a whole. Empty: every value.'
+            )}
             placeholder="web-[0-9]+"
             value={query.regex}
             onCommit={(regex) => update({ regex })}
           />
           <Field
-            label="Of events"
-            description="Only the values of events that the filters keep; other variables work in them."
+            label={t('variable-editor.filters.label', 'Of events')}
+            description={t(
+              'variable-editor.filters.description',
+              'Only the values of events that the filters keep; other variables work in them.'
+            )}
           >
             <Filters
               datasource={datasource}
@@ -139,4 +143,39 @@ function TextField({ label, description, placeholder, value = '', onCommit }: Te
       />
     </Field>
   );
+}
+
+function kinds(): Array<ComboboxOption<VariableKind>> {
+  return [
+    {
+      value: 'values',
+      label: t('variable-editor.kind.values.label', 'Values of a dimension'),
+      description: t('variable-editor.kind.values.description', 'Such as every host'),
+    },
+    {
+      value: 'dimensions',
+      label: t('variable-editor.kind.dimensions.label', 'Dimensions of a rollup'),
+      description: t('variable-editor.kind.dimensions.description', 'To choose what to group by'),
+    },
+    {
+      value: 'measures',
+      label: t('variable-editor.kind.measures.label', 'Measures of a rollup'),
+      description: t('variable-editor.kind.measures.description', 'To choose what to aggregate'),
+    },
+    {
+      value: 'conditions',
+      label: t('variable-editor.kind.conditions.label', 'Conditions of a rollup'),
+      description: t('variable-editor.kind.conditions.description', 'To choose which events to count'),
+    },
+    {
+      value: 'distinct',
+      label: t('variable-editor.kind.distinct.label', 'Distinct fields of a rollup'),
+      description: t('variable-editor.kind.distinct.description', 'To choose whose values to count'),
+    },
+    {
+      value: 'rollups',
+      label: t('variable-editor.kind.rollups.label', 'Rollups'),
+      description: t('variable-editor.kind.rollups.description', 'To choose what to read'),
+    },
+  ];
 }

@@ -3,15 +3,9 @@ import { type ComboboxOption } from '@grafana/ui';
 import { useCallback } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { valueLabel } from '../filter';
+import { t } from '../i18n';
 
 const COUNT = new Intl.NumberFormat('en', { notation: 'compact' });
-
-/** Not a choice; its value is none that a dimension has. */
-const MORE: ComboboxOption<string> = {
-  value: '\0more',
-  label: 'There are more: type to narrow them',
-  infoOption: true,
-};
 
 /** Loads the values to offer for a dimension, narrowed by what was typed. */
 export function useDimensionValues(
@@ -30,9 +24,13 @@ export function useDimensionValues(
       const options: Array<ComboboxOption<string>> = (values ?? []).map(({ value, count }) => ({
         value,
         label: valueLabel(value),
-        description: `${COUNT.format(count)} ${count === 1 ? 'event' : 'events'}`,
+        description: t('values.events', '{{formatted}} events', {
+          count,
+          formatted: COUNT.format(count),
+          defaultValue_one: '{{formatted}} event',
+        }),
       }));
-      return [...options, ...references, ...(truncated ? [MORE] : [])];
+      return [...options, ...references, ...(truncated ? [more()] : [])];
     },
     [datasource, rollup, dimension, range]
   );
@@ -40,5 +38,11 @@ export function useDimensionValues(
 
 /** The dashboard's variables, as choices in a menu. */
 export function variableOptions(datasource: TidemarkDataSource): Array<ComboboxOption<string>> {
-  return datasource.variableReferences().map((value) => ({ value, label: value, description: 'Variable' }));
+  const description = t('values.variable', 'Variable');
+  return datasource.variableReferences().map((value) => ({ value, label: value, description }));
+}
+
+/** Not a choice; its value is none that a dimension has. */
+function more(): ComboboxOption<string> {
+  return { value: '\0more', label: t('values.more', 'There are more: type to narrow them'), infoOption: true };
 }

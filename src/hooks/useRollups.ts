@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useState } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { errorMessage } from '../errors';
+import { t } from '../i18n';
 import { type Rollup } from '../types';
 
 export interface RollupsState {
@@ -38,4 +39,9 @@ export function useRollups(datasource: TidemarkDataSource): RollupsState {
   }, []);
 
   return { ...state, reload };
+}
+
+/** What a menu of rollups shows while none is chosen. */
+export function rollupPlaceholder({ loading }: RollupsState): string {
+  return loading ? t('rollups.loading', 'Loading…') : t('rollups.choose', 'Choose a rollup');
 }
