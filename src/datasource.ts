@@ -10,14 +10,23 @@ import {
   type LegacyMetricFindQueryOptions,
   type MetricFindValue,
   type ScopedVars,
+  type TestDataSourceResponse,
   type TimeRange,
   type VariableType,
 } from '@grafana/data';
-import { config, DataSourceWithBackend, getTemplateSrv, type TemplateSrv } from '@grafana/runtime';
+import {
+  config,
+  DataSourceWithBackend,
+  getTemplateSrv,
+  HealthCheckError,
+  HealthStatus,
+  type TemplateSrv,
+} from '@grafana/runtime';
 import { type Observable } from 'rxjs';
 import { toFilters } from './adHoc';
 import { annotationSupport } from './annotations';
 import { valueLabel } from './filter';
+import { testResult } from './health';
 import { interpolateFilters, interpolateQuery } from './interpolate';
 import { LiveChannels } from './live/channels';
 import { isStream, withLive } from './live/stream';
@@ -133,6 +142,16 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
         : (rollups.find((rollup) => rollup.name === name)?.[query.kind] ?? []);
     const typed = this.interpolate('$__searchFilter', { ...NOTHING_TYPED, ...options?.scopedVars });
     return toFindValues(names.filter((listed) => listed.includes(typed)));
+  }
+
+  override async testDatasource(): Promise<TestDataSourceResponse> {
+    const { status, message, details } = await this.callHealthCheck();
+    const result = testResult(message, details, this.meta.info.version);
+    if (status !== HealthStatus.OK) {
+      // The form in which Grafana shows the details of a failure too.
+      throw Object.assign(new Error(message), { error: new HealthCheckError(message, { ...result.details }) });
+    }
+    return result;
   }
 
   /** Every rollup under the index prefix, sorted by name. */

@@ -37,6 +37,8 @@ type healthDetails struct {
 
 type sidecarHealth struct {
 	URL string `json:"url"`
+	// Version is what the sidecar says it is; empty where it does not say.
+	Version string `json:"version,omitempty"`
 	// Problem is why it has no live stream for the data source; empty where it has.
 	Problem string `json:"problem,omitempty"`
 }
@@ -47,6 +49,8 @@ type rollupHealth struct {
 	UpdatedAt *string `json:"updatedAt,omitempty"`
 	// BehindSeconds is how far the tidemark is behind the present; null without a tidemark.
 	BehindSeconds *float64 `json:"behindSeconds"`
+	// SilentSeconds is how long the sidecar has told nothing, where that is more than silentAfter.
+	SilentSeconds float64 `json:"silentSeconds,omitempty"`
 }
 
 // CheckHealth connects, and says which rollups there are and how fresh each is; or what is wrong and what to do.
@@ -85,7 +89,7 @@ func (d *Datasource) examine(ctx context.Context, details *healthDetails) (strin
 	return d.message(catalog.Catalog, details) + sidecarsMessage(details.Sidecars), nil
 }
 
-// sidecarsHealth asks each sidecar for a live stream.
+// sidecarsHealth asks each sidecar for a live stream, and for its version.
 func (d *Datasource) sidecarsHealth(ctx context.Context, rollup string) []sidecarHealth {
 	all := make([]sidecarHealth, len(d.settings.sidecars))
 	var group sync.WaitGroup
@@ -100,6 +104,7 @@ func (d *Datasource) sidecarsHealth(ctx context.Context, rollup string) []sideca
 				return
 			}
 			stream.close()
+			all[i].Version = d.streams.sidecars.version(ctx, address)
 		})
 	}
 	group.Wait()
@@ -171,6 +176,7 @@ func freshness(entry *rollup.CatalogEntry, now time.Time) (rollupHealth, string)
 	if updated := entry.LastUpdate(); updated != 0 {
 		health.UpdatedAt = instant(updated)
 		if silent := now.Sub(time.UnixMilli(updated)); silent > silentAfter {
+			health.SilentSeconds = silent.Seconds()
 			text += fmt.Sprintf(" [no news from the sidecar for %s: is it running?]", silent.Round(time.Second))
 		}
 	}

@@ -70,15 +70,26 @@ func expectHealth(t *testing.T, got *backend.CheckHealthResult, healthy bool, wa
 	}
 }
 
-func TestHealthDetailsTellTheTidemark(t *testing.T) {
-	g := connect(t, backend.DataSourceInstanceSettings{URL: newCluster(t).start(t)})
+func expectDetails(t *testing.T, of *backend.CheckHealthResult, right func(healthDetails) bool) {
+	t.Helper()
 	var details healthDetails
-	if err := json.Unmarshal(g.health(t).JSONDetails, &details); err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal(of.JSONDetails, &details); err != nil || !right(details) {
+		t.Errorf("details %s, %v", of.JSONDetails, err)
 	}
-	if r := details.Rollups; len(r) != 1 || *r[0].Tidemark != "2026-01-01T00:59:40Z" || *r[0].BehindSeconds != 20 || details.IndexPrefix != rollup.DefaultPrefix {
-		t.Errorf("%+v", details)
-	}
+}
+
+func TestHealthDetailsTellTheTidemarkAndHowLongASidecarIsSilent(t *testing.T) {
+	c := newCluster(t)
+	url := c.start(t)
+	g := connect(t, backend.DataSourceInstanceSettings{URL: url})
+	expectDetails(t, g.health(t), func(d healthDetails) bool {
+		r := d.Rollups
+		return len(r) == 1 && *r[0].Tidemark == "2026-01-01T00:59:40Z" && *r[0].BehindSeconds == 20 && r[0].SilentSeconds == 0 && d.IndexPrefix == rollup.DefaultPrefix
+	})
+	c.progress[1] = []byte(`{"kind":"partition","rollup":"log_writes","partition":"t/0","updated_at":1}`)
+	expectDetails(t, connect(t, backend.DataSourceInstanceSettings{URL: url}).health(t), func(d healthDetails) bool {
+		return d.Rollups[0].Tidemark == nil && d.Rollups[0].SilentSeconds > silentAfter.Seconds()
+	})
 }
 
 func TestHealthOfAnAddressWithoutAServer(t *testing.T) {

@@ -21,9 +21,12 @@ import (
 )
 
 const (
-	livePath = "/api/v1/live"
+	livePath   = "/api/v1/live"
+	statusPath = "/status"
 	// maxProblemBytes bounds what a sidecar says is wrong.
 	maxProblemBytes = 4 << 10
+	// maxStatusBytes is how much of a sidecar's status is searched for its version, with which it begins.
+	maxStatusBytes = 4 << 10
 	// noLimit is more bytes than a stream ever has.
 	noLimit = 1 << 60
 )
@@ -86,21 +89,8 @@ func (s *sidecars) open(ctx context.Context, address string, r query.LiveRequest
 		return nil, err
 	}
 	ctx = httpclient.WithResponseLimit(ctx, noLimit) // Grafana's is for answers that end; the reader has its own
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+livePath+"?"+parameters, http.NoBody)
+	response, err := s.get(ctx, address, livePath+"?"+parameters, live.ContentType)
 	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", address, err)
-	}
-	request.Header.Set("Accept", live.ContentType)
-	request.Header.Set("User-Agent", "tidemark-grafana")
-	if s.token != "" {
-		request.Header.Set("Authorization", "Bearer "+s.token)
-	}
-	response, err := s.client.Do(request)
-	if err != nil {
-		var of *url.Error
-		if errors.As(err, &of) {
-			err = of.Err // without the whole address
-		}
 		return nil, fmt.Errorf("ask %s: %w", address, err)
 	}
 	if err := checkLive(response); err != nil {
@@ -113,6 +103,49 @@ func (s *sidecars) open(ctx context.Context, address string, r query.LiveRequest
 		return nil, fmt.Errorf("%s: %w", address, err)
 	}
 	return &liveStream{Reader: reader, body: response.Body}, nil
+}
+
+// version is what a sidecar says on /status that it is; empty where it does not say, since nothing depends on it. Only the beginning of the answer is read.
+func (s *sidecars) version(ctx context.Context, address string) string {
+	response, err := s.get(ctx, address, statusPath, "application/json")
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = response.Body.Close() }()
+	words := json.NewDecoder(io.LimitReader(response.Body, maxStatusBytes))
+	if response.StatusCode != http.StatusOK {
+		return ""
+	}
+	for {
+		word, err := words.Token()
+		if err != nil {
+			return ""
+		}
+		if word == "version" {
+			word, _ = words.Token()
+			text, _ := word.(string)
+			return text
+		}
+	}
+}
+
+// get asks a sidecar for something. Whoever calls it closes the answer's body.
+func (s *sidecars) get(ctx context.Context, address, path, accept string) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", accept)
+	request.Header.Set("User-Agent", "tidemark-grafana")
+	if s.token != "" {
+		request.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	response, err := s.client.Do(request)
+	var of *url.Error
+	if errors.As(err, &of) {
+		err = of.Err // without the whole address
+	}
+	return response, err
 }
 
 func checkLive(response *http.Response) error {

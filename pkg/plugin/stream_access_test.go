@@ -253,7 +253,11 @@ func TestHealthNamesTheSidecarsThatDoNotAnswer(t *testing.T) {
 	url := s.start(t)
 	page := newCluster(t).start(t)
 	g := streaming(t, newCluster(t), url, page)
-	expectHealth(t, g.health(t), true, "live streams: 1 of 2 sidecars answer", page+": the sidecar answers 404")
+	health := g.health(t)
+	expectHealth(t, health, true, "live streams: 1 of 2 sidecars answer", page+": the sidecar answers 404")
+	expectDetails(t, health, func(d healthDetails) bool {
+		return d.Sidecars[0].Version == "1.2.3" && d.Sidecars[0].Problem == "" && d.Sidecars[1].Version == "" && d.Sidecars[1].Problem != ""
+	})
 	json, _ := sidecarSettings("", url)
 	g = connect(t, backend.DataSourceInstanceSettings{URL: newCluster(t).start(t), JSONData: json, DecryptedSecureJSONData: map[string]string{"sidecarToken": "other"}})
 	expectHealth(t, g.health(t), true, "0 of 1 sidecars answer", "the sidecar answers 401: no token (check the sidecar's token in the data source's settings)")

@@ -98,9 +98,16 @@ interface FakeResources {
 
 /** A data source whose backend answers with what is given. */
 export function fakeDataSource({ rollups = [logWrites, requests], values, variables, others }: FakeResources = {}) {
-  const settings = { id: 1, uid: 'tm', type: 'tidemark-rollups-datasource', name: 'Tidemark', jsonData: {} };
+  const settings = {
+    id: 1,
+    uid: 'tm',
+    type: 'tidemark-rollups-datasource',
+    name: 'Tidemark',
+    meta: { info: { version: '1.2.3' } },
+    jsonData: {},
+  };
   const datasource = new TidemarkDataSource(
-    settings as DataSourceInstanceSettings<TidemarkOptions>,
+    settings as unknown as DataSourceInstanceSettings<TidemarkOptions>,
     fakeTemplateSrv(variables)
   );
   const getResource = jest.spyOn(datasource, 'getResource').mockImplementation((path, params) => {
