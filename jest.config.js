@@ -1,6 +1,5 @@
 // Published as ES modules only, so Jest must transform them.
 const esModules = [
-  '@grafana/plugin-ui',
   '@wojtekmaj/date-utils',
   'd3(-[a-z]+)?',
   'delaunator',

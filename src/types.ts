@@ -94,6 +94,8 @@ export interface TidemarkOptions extends DataSourceJsonData {
   timeout?: number;
   /** Addresses of the sidecars, for the live stream. A provisioned text has commas between them. */
   sidecarUrls?: string[] | string;
+  /** Names of headers for a proxy before the cluster; those from 1 up to the first that is missing count. */
+  [header: `httpHeaderName${number}`]: string | undefined;
 }
 
 /** Written by the settings page, never sent back to it. */
@@ -105,6 +107,7 @@ export interface TidemarkSecureOptions {
   tlsCACert?: string;
   tlsClientCert?: string;
   tlsClientKey?: string;
+  [header: `httpHeaderValue${number}`]: string | undefined;
 }
 
 /** The time that the windows of one tier cover. */

@@ -210,6 +210,7 @@ func (s settings) connect(ctx context.Context, instance backend.DataSourceInstan
 	if s.auth != authBasic {
 		options.BasicAuth = nil
 	}
+	options.Header.Del("") // the settings page leaves an empty name in the place of a header that was removed
 	if s.auth == authAPIKey {
 		options.Header = options.Header.Clone()
 		if options.Header == nil {

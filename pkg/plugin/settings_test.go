@@ -38,6 +38,21 @@ func TestCredentialsAreSentByTheChosenMethod(t *testing.T) {
 	}
 }
 
+func TestHeadersThatAreSetAreSentAndRemovedOnesAreNot(t *testing.T) {
+	cluster := newCluster(t)
+	cluster.check = func(r *http.Request) int {
+		if r.Header.Get("X-Two") != "2" {
+			t.Errorf("sent %v", r.Header)
+		}
+		return http.StatusOK
+	}
+	g := connect(t, backend.DataSourceInstanceSettings{
+		URL: cluster.start(t), JSONData: []byte(`{"httpHeaderName1":"","httpHeaderName2":"X-Two"}`),
+		DecryptedSecureJSONData: map[string]string{"httpHeaderValue1": "", "httpHeaderValue2": "2"},
+	})
+	expectHealth(t, g.health(t), true)
+}
+
 func TestSettingsThatCannotWorkAreExplainedAndRepeatNoSecret(t *testing.T) {
 	for _, c := range []struct{ name, url, json, want string }{
 		{"no URL", "", "", "is missing"},

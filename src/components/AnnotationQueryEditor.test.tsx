@@ -3,6 +3,7 @@ import { act, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
 import { annotationSupport } from '../annotations';
+import { axeFaults } from '../test/axe';
 import { choose } from '../test/choose';
 import { fakeDataSource } from '../test/fixtures';
 import { type TidemarkQuery } from '../types';
@@ -55,4 +56,10 @@ test.each<[string, Partial<TidemarkQuery> | undefined, Partial<TidemarkQuery> | 
   const stored = { name: 'Marks', enable: true, iconColor: 'red', target } as AnnotationQuery<TidemarkQuery>;
   const prepared = annotationSupport.prepareQuery?.(stored);
   expect(prepared).toEqual(expected && { queryType: 'annotations', ...expected });
+});
+
+test('axe finds nothing', async () => {
+  await setUp();
+  await choose('of rollup', /log_writes/);
+  expect(await axeFaults()).toEqual([]);
 });

@@ -2,6 +2,8 @@ import { type DataSourceSettings } from '@grafana/data';
 import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
+import { axeFaults } from '../test/axe';
+import { choose } from '../test/choose';
 import { type TidemarkOptions, type TidemarkSecureOptions } from '../types';
 import { ConfigEditor } from './ConfigEditor';
 
@@ -24,10 +26,7 @@ function setUp(stored: Partial<Settings> = {}) {
   return { changed: () => onOptionsChange.mock.lastCall?.[0] };
 }
 
-async function chooseMethod(name: string) {
-  await userEvent.click(screen.getByRole('combobox', { name: 'Authentication method' }));
-  await userEvent.click(await screen.findByText(name));
-}
+const chooseMethod = (name: RegExp) => choose('Authentication method', name);
 
 test('takes the address and the index prefix', async () => {
   const { changed } = setUp({ url: '' });
@@ -41,7 +40,7 @@ test('takes the address and the index prefix', async () => {
 describe('authentication', () => {
   test('by name and password', async () => {
     const { changed } = setUp();
-    await chooseMethod('Basic authentication');
+    await chooseMethod(/^Basic authentication/);
     await userEvent.type(screen.getByPlaceholderText('User'), 'grafana');
     await userEvent.type(screen.getByPlaceholderText('Password'), 'secret');
     expect(changed()).toMatchObject({
@@ -54,7 +53,7 @@ describe('authentication', () => {
 
   test('by API key', async () => {
     const { changed } = setUp({ basicAuth: true });
-    await chooseMethod('API key');
+    await chooseMethod(/^API key/);
     await userEvent.type(screen.getByPlaceholderText('Encoded API key'), 'a2V5');
     expect(changed()).toMatchObject({
       basicAuth: false,
@@ -65,7 +64,7 @@ describe('authentication', () => {
 
   test('by nothing', async () => {
     const { changed } = setUp({ jsonData: { authMethod: 'apiKey' } });
-    await chooseMethod('No Authentication');
+    await chooseMethod(/^No authentication/);
     expect(changed()).toMatchObject({ basicAuth: false, jsonData: { authMethod: 'none' } });
   });
 
@@ -169,4 +168,78 @@ test('takes the time that a request may take', async () => {
   expect(changed()).toMatchObject({ jsonData: { timeout: 5 } });
   await userEvent.clear(screen.getByRole('spinbutton', { name: /timeout/i }));
   expect(changed()?.jsonData.timeout).toBeUndefined();
+});
+
+test.each(['es:9200', 'ftp://es', 'https://user@es:9200'])('the address %s is marked as wrong', (url) => {
+  setUp({ url });
+  expect(screen.getByRole('textbox', { name: 'Data source connection URL' })).toHaveAttribute('aria-invalid', 'true');
+  expect(screen.getByRole('alert')).toHaveTextContent('This is no address');
+});
+
+describe('headers', () => {
+  const stored = {
+    jsonData: { httpHeaderName1: 'X-One', httpHeaderName2: 'X-Two' },
+    secureJsonFields: { httpHeaderValue1: true, httpHeaderValue2: true },
+  };
+
+  test('are given with their values', async () => {
+    const { changed } = setUp();
+    await userEvent.click(screen.getByRole('button', { name: /Additional settings/ }));
+    await userEvent.click(screen.getByRole('button', { name: 'Add a header' }));
+    await userEvent.type(screen.getByRole('textbox', { name: 'Header 1' }), 'X-Team');
+    await userEvent.type(screen.getByLabelText('Value of header 1'), 'web');
+    expect(changed()).toMatchObject({
+      jsonData: { httpHeaderName1: 'X-Team' },
+      secureJsonData: { httpHeaderValue1: 'web' },
+    });
+  });
+
+  test('that are stored do not show their values', () => {
+    setUp(stored);
+    expect(screen.getByRole('textbox', { name: 'Header 1' })).toHaveValue('X-One');
+    expect(screen.getByLabelText('Value of header 1')).toBeDisabled();
+  });
+
+  test('keep their values when another one is removed', async () => {
+    const { changed } = setUp(stored);
+    await userEvent.click(screen.getByRole('button', { name: 'Remove header 1' }));
+    expect(changed()).toMatchObject({
+      jsonData: { httpHeaderName1: '', httpHeaderName2: 'X-Two' },
+      secureJsonData: { httpHeaderValue1: '' },
+      secureJsonFields: { httpHeaderValue1: false, httpHeaderValue2: true },
+    });
+    expect(screen.getByRole('textbox', { name: 'Header 1' })).toHaveValue('X-Two');
+    await userEvent.click(screen.getByRole('button', { name: 'Add another header' }));
+    await userEvent.type(screen.getByRole('textbox', { name: 'Header 1' }), 'X-New');
+    expect(changed()?.jsonData).toMatchObject({ httpHeaderName1: 'X-New', httpHeaderName2: 'X-Two' });
+  });
+});
+
+test.each<[string, Partial<Settings>]>([
+  ['nothing set', {}],
+  [
+    'all that can be set',
+    {
+      url: 'http://es',
+      basicAuth: true,
+      jsonData: {
+        tlsAuth: true,
+        tlsAuthWithCACert: true,
+        tlsSkipVerify: true,
+        sidecarUrls: ['nowhere'],
+        timeout: 5,
+        httpHeaderName1: 'X-One',
+      },
+    },
+  ],
+  [
+    'all that is secret stored',
+    {
+      jsonData: { authMethod: 'apiKey', tlsAuth: true, tlsAuthWithCACert: true, sidecarUrls: ['http://a'] },
+      secureJsonFields: { apiKey: true, tlsCACert: true, tlsClientCert: true, tlsClientKey: true, sidecarToken: true },
+    },
+  ],
+])('axe finds nothing with %s', async (_, stored) => {
+  setUp(stored);
+  expect(await axeFaults()).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { type DataSourcePluginOptionsEditorProps } from '@grafana/data';
-import { InlineField, SecretInput } from '@grafana/ui';
+import { InlineField, SecretInput, SecretTextArea } from '@grafana/ui';
 import { useId } from 'react';
+import { LABEL_WIDTH, WIDTH } from './Setting';
 import { type TidemarkOptions, type TidemarkSecureOptions } from '../types';
 
 interface Props extends DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions> {
@@ -9,13 +10,12 @@ interface Props extends DataSourcePluginOptionsEditorProps<TidemarkOptions, Tide
   tooltip: string;
   placeholder: string;
   required?: boolean;
-  grow?: boolean;
-  /** Of the field, in units of the grid. */
-  width?: number;
+  /** Of a text of several lines. */
+  rows?: number;
 }
 
 /** A setting that is written, and not shown again. */
-export function SecretSetting({ name, label, tooltip, placeholder, required, grow, width, ...props }: Props) {
+export function SecretSetting({ name, label, tooltip, placeholder, required, rows, ...props }: Props) {
   const { options, onOptionsChange } = props;
   const id = useId();
   const set = (value: string) =>
@@ -24,26 +24,33 @@ export function SecretSetting({ name, label, tooltip, placeholder, required, gro
       secureJsonData: { ...options.secureJsonData, [name]: value },
       secureJsonFields: { ...options.secureJsonFields, [name]: false },
     });
+  const field = {
+    id,
+    placeholder,
+    required,
+    isConfigured: Boolean(options.secureJsonFields[name]),
+    value: options.secureJsonData?.[name] ?? '',
+    onReset: () => set(''),
+  };
   return (
     <InlineField
       label={label}
-      labelWidth={24}
+      labelWidth={LABEL_WIDTH}
       htmlFor={id}
       tooltip={tooltip}
       required={required}
-      grow={grow}
-      interactive
       disabled={options.readOnly}
     >
-      <SecretInput
-        id={id}
-        width={width}
-        placeholder={placeholder}
-        isConfigured={Boolean(options.secureJsonFields[name])}
-        onReset={() => set('')}
-        onChange={({ currentTarget }) => set(currentTarget.value)}
-        required={required}
-      />
+      {rows ? (
+        <SecretTextArea
+          {...field}
+          cols={WIDTH}
+          rows={rows}
+          onChange={({ currentTarget }) => set(currentTarget.value)}
+        />
+      ) : (
+        <SecretInput {...field} width={WIDTH} onChange={({ currentTarget }) => set(currentTarget.value)} />
+      )}
     </InlineField>
   );
 }

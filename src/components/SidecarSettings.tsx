@@ -1,9 +1,11 @@
 import { type DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { InlineField, TextArea } from '@grafana/ui';
 import { useState } from 'react';
+import { t } from '../i18n';
 import { isAddress, parseUrls, sidecarUrls } from '../sidecars';
 import { type TidemarkOptions, type TidemarkSecureOptions } from '../types';
 import { SecretSetting } from './SecretSetting';
+import { LABEL_WIDTH, WIDTH } from './Setting';
 
 type Props = DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions>;
 
@@ -26,17 +28,24 @@ export function SidecarSettings({ options, onOptionsChange }: Props) {
   return (
     <>
       <InlineField
-        label="Sidecar addresses"
-        labelWidth={24}
+        label={t('config.sidecars.label', 'Sidecar addresses')}
+        labelWidth={LABEL_WIDTH}
         htmlFor="sidecar-addresses"
-        tooltip="The addresses under http.listen in the sidecars' configurations, as Grafana's server reaches them: one a line, or with commas between. Each sidecar knows what all of them count, so two are enough."
+        tooltip={t(
+          'config.sidecars.tooltip',
+          "The addresses under http.listen in the sidecars' configurations, as Grafana's server reaches them: one a line, or with commas between. Each sidecar knows what all of them count, so two are enough."
+        )}
         invalid={wrong !== undefined}
-        error={`${wrong} is no address: it begins with http:// or https://, and has no user name in it`}
+        error={t(
+          'config.sidecars.error',
+          '{{url}} is no address: it begins with http:// or https://, and has no user name in it',
+          { url: wrong }
+        )}
         disabled={readOnly}
       >
         <TextArea
           id="sidecar-addresses"
-          cols={40}
+          cols={WIDTH}
           rows={3}
           placeholder={'http://tidemark-1:8089\nhttp://tidemark-2:8089'}
           aria-invalid={wrong !== undefined}
@@ -47,12 +56,14 @@ export function SidecarSettings({ options, onOptionsChange }: Props) {
       </InlineField>
       <SecretSetting
         name="sidecarToken"
-        label="Sidecar token"
-        placeholder="Token"
-        tooltip="What is in the file that live.token_file of the sidecars' configurations names. Empty where they have none."
+        label={t('config.sidecar-token.label', 'Sidecar token')}
+        placeholder={t('config.sidecar-token.placeholder', 'Token')}
+        tooltip={t(
+          'config.sidecar-token.tooltip',
+          "What is in the file that live.token_file of the sidecars' configurations names. Empty where they have none."
+        )}
         options={options}
         onOptionsChange={onOptionsChange}
-        width={40}
       />
     </>
   );

@@ -1,6 +1,7 @@
 import { act, render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
+import { axeFaults } from '../test/axe';
 import { choices, choose, open } from '../test/choose';
 import { fakeDataSource } from '../test/fixtures';
 import { type TidemarkVariableQuery } from '../types';
@@ -62,4 +63,10 @@ test('lists rollups, which need no further choice', async () => {
 test('says why the rollups could not be loaded', async () => {
   await setUp({}, { rollups: new Error('401 unauthorized') });
   expect(await screen.findByText('401 unauthorized')).toBeInTheDocument();
+});
+
+test('axe finds nothing', async () => {
+  const filters = [{ dimension: 'host', op: '=~' as const, values: ['a.*'] }];
+  await setUp({ rollup: 'log_writes', dimension: 'host', filters });
+  expect(await axeFaults()).toEqual([]);
 });
