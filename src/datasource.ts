@@ -4,9 +4,11 @@ import {
   type AdHocVariableFilter,
   type DataQueryRequest,
   type DataQueryResponse,
+  type DataSourceGetDrilldownsApplicabilityOptions,
   type DataSourceGetTagKeysOptions,
   type DataSourceGetTagValuesOptions,
   type DataSourceInstanceSettings,
+  type DrilldownsApplicability,
   type LegacyMetricFindQueryOptions,
   type MetricFindValue,
   type ScopedVars,
@@ -31,7 +33,7 @@ import { interpolateFilters, interpolateQuery } from './interpolate';
 import { LiveChannels } from './live/channels';
 import { isStream, withLive } from './live/stream';
 import { DEFAULT_QUERY, displayText, isAnnotations, isComplete } from './query';
-import { getTagKeys, getTagValues } from './tags';
+import { getApplicability, getTagKeys, getTagValues } from './tags';
 import { Variables } from './template';
 import { zoneName } from './timezone';
 import {
@@ -125,6 +127,12 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
 
   override getTagValues(options: DataSourceGetTagValuesOptions<TidemarkQuery>): Promise<MetricFindValue[]> {
     return getTagValues(this, options);
+  }
+
+  override getDrilldownsApplicability(
+    options?: DataSourceGetDrilldownsApplicabilityOptions<TidemarkQuery>
+  ): Promise<DrilldownsApplicability[]> {
+    return getApplicability(this, options);
   }
 
   override async metricFindQuery(

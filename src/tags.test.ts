@@ -62,3 +62,25 @@ describe('the values of ad hoc filters', () => {
     });
   });
 });
+
+describe('an ad hoc filter', () => {
+  const on = (key: string) => ({ key, operator: '=', value: 'x' });
+
+  test.each<[string, string[], string, boolean]>([
+    ['of one of the rollups that the panels read applies', ['log_writes', '$r'], 'status', true],
+    ['of a rollup that no panel reads does not', ['log_writes'], 'status', false],
+    ['of any rollup applies where no panel names one', [], 'status', true],
+    ['of no rollup does not', [], 'colour', false],
+  ])('%s', async (_, rollups, key, applicable) => {
+    const { datasource } = fakeDataSource({ variables: { r: { value: 'requests' } } });
+    const queries = rollups.map((rollup) => ({ ...query, rollup }));
+    const [answer] = await datasource.getDrilldownsApplicability({ filters: [on(key)], queries });
+    expect(answer).toMatchObject({ key, applicable });
+    expect(answer?.reason).toBe(applicable ? undefined : `No rollup here has the dimension ${key}`);
+  });
+
+  test('that has no key yet is not judged', async () => {
+    const { datasource } = fakeDataSource();
+    expect(await datasource.getDrilldownsApplicability({ filters: [on('')] })).toEqual([]);
+  });
+});

@@ -1,11 +1,14 @@
 import {
+  type DataSourceGetDrilldownsApplicabilityOptions,
   type DataSourceGetTagKeysOptions,
   type DataSourceGetTagValuesOptions,
+  type DrilldownsApplicability,
   type MetricFindValue,
 } from '@grafana/data';
 import { toFilters } from './adHoc';
 import { type TidemarkDataSource } from './datasource';
 import { valueLabel } from './filter';
+import { t } from './i18n';
 import { type DimensionValue, type Rollup, type TidemarkQuery } from './types';
 
 /** How many rollups are asked for the values of one key. */
@@ -60,6 +63,33 @@ export async function getTagValues(
   }
   counts.delete('');
   return [...counts].sort(([, a], [, b]) => b - a).map(([value]) => ({ text: valueLabel(value), value }));
+}
+
+/**
+ * Which ad hoc filters none of the panels can meet, because no rollup that they read has the dimension. Grafana leaves such a filter out, and shows why. A panel
+ * whose own rollup lacks a dimension that another one has says so itself, since the backend refuses its query.
+ */
+export async function getApplicability(
+  datasource: TidemarkDataSource,
+  { filters = [], queries }: Partial<DataSourceGetDrilldownsApplicabilityOptions<TidemarkQuery>> = {}
+): Promise<DrilldownsApplicability[]> {
+  const all = await datasource.getRollups();
+  const named = namedRollups(datasource, all, queries);
+  const dimensions = new Set((named.length > 0 ? named : all).flatMap((rollup) => rollup.dimensions));
+  return filters
+    .filter(({ key }) => key !== '')
+    .map(({ key, origin }) => ({
+      key,
+      origin,
+      ...(dimensions.has(key)
+        ? { applicable: true }
+        : {
+            applicable: false,
+            reason: t('ad-hoc.inapplicable', 'No rollup here has the dimension {{dimension}}', {
+              dimension: key,
+            }),
+          }),
+    }));
 }
 
 function namedRollups(datasource: TidemarkDataSource, rollups: Rollup[], queries: TidemarkQuery[] = []): Rollup[] {

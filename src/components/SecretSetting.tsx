@@ -1,7 +1,7 @@
 import { type DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { InlineField, SecretInput, SecretTextArea } from '@grafana/ui';
 import { useId } from 'react';
-import { LABEL_WIDTH, WIDTH } from './Setting';
+import { COLUMNS, LABEL_WIDTH, WIDTH } from './Setting';
 import { type TidemarkOptions, type TidemarkSecureOptions } from '../types';
 
 interface Props extends DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions> {
@@ -44,7 +44,7 @@ export function SecretSetting({ name, label, tooltip, placeholder, required, row
       {rows ? (
         <SecretTextArea
           {...field}
-          cols={WIDTH}
+          cols={COLUMNS}
           rows={rows}
           onChange={({ currentTarget }) => set(currentTarget.value)}
         />

@@ -4,6 +4,8 @@ import { type ComponentProps, useId } from 'react';
 /** Widths of the settings page, in units of the theme's spacing. */
 export const LABEL_WIDTH = 26;
 export const WIDTH = 46;
+/** Columns of a text area that is about as wide. */
+export const COLUMNS = 38;
 
 type FieldProps = Pick<ComponentProps<typeof InlineField>, 'label' | 'tooltip' | 'required' | 'disabled' | 'error'>;
 type InputProps = Pick<ComponentProps<typeof Input>, 'aria-label' | 'placeholder' | 'type' | 'min' | 'value'>;

@@ -5,7 +5,7 @@ import { t } from '../i18n';
 import { isAddress, parseUrls, sidecarUrls } from '../sidecars';
 import { type TidemarkOptions, type TidemarkSecureOptions } from '../types';
 import { SecretSetting } from './SecretSetting';
-import { LABEL_WIDTH, WIDTH } from './Setting';
+import { COLUMNS, LABEL_WIDTH } from './Setting';
 
 type Props = DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions>;
 
@@ -45,7 +45,7 @@ export function SidecarSettings({ options, onOptionsChange }: Props) {
       >
         <TextArea
           id="sidecar-addresses"
-          cols={WIDTH}
+          cols={COLUMNS}
           rows={3}
           placeholder={'http://tidemark-1:8089\nhttp://tidemark-2:8089'}
           aria-invalid={wrong !== undefined}
