@@ -1,3 +1,4 @@
+import { t } from './i18n';
 import { escapeRegex } from './regex';
 import { hasVariable } from './template';
 import { type Filter, type FilterOperator } from './types';
@@ -8,22 +9,32 @@ interface OperatorOption {
   description: string;
 }
 
-const OPERATORS: OperatorOption[] = [
-  { value: '=', label: '=', description: 'Is the value, or one of several' },
-  { value: '!=', label: '!=', description: 'Is not the value, nor one of several' },
-  { value: '=~', label: '=~', description: 'Matches the regular expression' },
-  { value: '!~', label: '!~', description: 'Does not match the regular expression' },
-  { value: 'exists', label: 'exists', description: 'Has a value that is not empty' },
-  { value: '!exists', label: '!exists', description: 'Has no value, or the empty one' },
-];
+const OPERATORS: Record<FilterOperator, () => string> = {
+  '=': () => t('filter.is', 'Is the value, or one of several'),
+  '!=': () => t('filter.is-not', 'Is not the value, nor one of several'),
+  '=~': () => t('filter.matches', 'Matches the regular expression'),
+  '!~': () => t('filter.matches-not', 'Does not match the regular expression'),
+  exists: () => t('filter.exists', 'Has a value that is not empty'),
+  '!exists': () => t('filter.exists-not', 'Has no value, or the empty one'),
+};
 
-const OF_SEVERAL: Partial<Record<FilterOperator, string>> = { '=': 'one of', '!=': 'not one of' };
+export const OPERATOR_NAMES = Object.keys(OPERATORS) as FilterOperator[];
 
-/** The operators, in words where a filter has several values. */
-export function operatorOptions({ values }: Filter): OperatorOption[] {
-  return values.length > 1
-    ? OPERATORS.map((option) => ({ ...option, label: OF_SEVERAL[option.value] ?? option.label }))
-    : OPERATORS;
+/** The name of an operator, in words where a filter has several values. */
+function operatorName({ op, values }: Filter): string {
+  if (values.length > 1 && op === '=') {
+    return t('filter.one-of', 'one of');
+  }
+  return values.length > 1 && op === '!=' ? t('filter.not-one-of', 'not one of') : op;
+}
+
+/** The operators to choose from for a filter. */
+export function operatorOptions(filter: Filter): OperatorOption[] {
+  return OPERATOR_NAMES.map((value) => ({
+    value,
+    label: operatorName({ ...filter, op: value }),
+    description: OPERATORS[value](),
+  }));
 }
 
 export function isRegex(op: FilterOperator): boolean {
@@ -40,12 +51,12 @@ export function isEffective({ dimension, op, values }: Filter): boolean {
 }
 
 /** A filter in words. */
-export function filterText({ dimension, op, values }: Filter): string {
+export function filterText(filter: Filter): string {
+  const { dimension, op, values } = filter;
   if (!takesValues(op)) {
     return `${dimension} ${op}`;
   }
-  const operator = (values.length > 1 && OF_SEVERAL[op]) || op;
-  return `${dimension} ${operator} ${values.map(valueLabel).join(', ')}`;
+  return `${dimension} ${operatorName(filter)} ${values.map(valueLabel).join(', ')}`;
 }
 
 /** The same filter with another operator; a list of values becomes the expression that matches it, and back where it can. */
@@ -75,5 +86,5 @@ function plainAlternatives(pattern: string): string[] {
 
 /** How a value of a dimension is shown; a field that an event lacks is the empty string. */
 export function valueLabel(value: string): string {
-  return value === '' ? '(empty)' : value;
+  return value === '' ? t('filter.empty', '(empty)') : value;
 }

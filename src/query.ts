@@ -1,4 +1,5 @@
 import { filterText, isEffective } from './filter';
+import { t } from './i18n';
 import { DEFAULT_PERCENTILE, lacking, needsMeasure, statistic } from './stat';
 import { hasVariable } from './template';
 import { type NumberOrVariable, type Rollup, type TidemarkQuery } from './types';
@@ -102,41 +103,41 @@ export function isDuration(text: string | undefined): boolean {
 /** What the statistic is of, in words. */
 function subject(query: TidemarkQuery): string {
   const { label, of, ofEvents, condition } = statistic(query.stat);
-  const name = query.stat === 'percentile' ? `${label} ${query.percentile ?? DEFAULT_PERCENTILE}` : label;
+  const stat = query.stat === 'percentile' ? `${label()} ${query.percentile ?? DEFAULT_PERCENTILE}` : label();
   if (of && (query.measure || !ofEvents)) {
-    return `${name} of ${query.measure || '?'}`;
+    return t('query.of', '{{stat}} of {{name}}', { stat, name: query.measure || '?' });
   }
   if (condition === 'required') {
-    return `${name} of ${query.condition || '?'} over ${query.over || 'all events'}`;
+    return t('query.of-over', '{{stat}} of {{name}} over {{over}}', {
+      stat,
+      name: query.condition || '?',
+      over: query.over || t('query.all-events', 'all events'),
+    });
   }
-  return condition && query.condition ? `${name} of ${query.condition}` : name;
+  return condition && query.condition ? t('query.of', '{{stat}} of {{name}}', { stat, name: query.condition }) : stat;
 }
 
 /** The query in words, for the collapsed row of the query editor. */
 export function displayText(partial: TidemarkQuery): string {
   const query = withDefaults(partial);
-  if (!query.rollup) {
-    return 'No rollup chosen';
+  const { rollup, groupBy, top, other, shift, movingAverage, read } = query;
+  if (!rollup) {
+    return t('query.no-rollup', 'No rollup chosen');
   }
   if (isAnnotations(query)) {
-    return `Marks of ${query.rollup}`;
+    return t('query.marks', 'Marks of {{rollup}}', { rollup });
   }
-  const parts = [subject(query), `from ${query.rollup}`];
-  if (query.groupBy.length > 0) {
-    parts.push(`by ${query.groupBy.join(', ')}`);
-  }
-  const filters = query.filters.filter(isEffective);
-  if (filters.length > 0) {
-    parts.push(`where ${filters.map(filterText).join(' and ')}`);
-  }
-  if (query.top) {
-    parts.push(`top ${query.top}${query.other ? ' and other' : ''}`);
-  }
-  if (query.shift) {
-    parts.push(`${query.shift} before`);
-  }
-  if (query.movingAverage) {
-    parts.push(`smoothed over ${query.movingAverage} points`);
-  }
-  return parts.join(' ');
+  const filters = query.filters.filter(isEffective).map(filterText);
+  return [
+    subject(query),
+    t('query.from', 'from {{rollup}}', { rollup }),
+    groupBy.length > 0 && t('query.by', 'by {{dimensions}}', { dimensions: groupBy.join(', ') }),
+    filters.length > 0 && t('query.where', 'where {{filters}}', { filters: filters.join(t('query.and', ' and ')) }),
+    top && (other ? t('query.top-other', 'top {{top}} and other', { top }) : t('query.top', 'top {{top}}', { top })),
+    shift && t('query.before', '{{shift}} before', { shift }),
+    movingAverage && t('query.smoothed', 'smoothed over {{points}} points', { points: movingAverage }),
+    read === 'stream' && t('query.stream', 'as a live stream'),
+  ]
+    .filter(Boolean)
+    .join(' ');
 }

@@ -4,6 +4,7 @@ import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { isRegex, operatorOptions, takesValues, valueLabel, withOperator } from '../filter';
 import { useDimensionValues, variableOptions } from '../hooks/useDimensionValues';
+import { t } from '../i18n';
 import { type Filter } from '../types';
 import { Clause, HiddenLabel } from './Clause';
 import { CommitInput } from './CommitInput';
@@ -39,7 +40,7 @@ export function Filters({ filters, dimensions, onChange, ...context }: Props) {
       ))}
       <div>
         <Button size="sm" variant="secondary" icon="plus" onClick={add} disabled={dimensions.length === 0}>
-          {filters.length === 0 ? 'Add a filter' : 'Add another filter'}
+          {filters.length === 0 ? t('filters.add', 'Add a filter') : t('filters.add-another', 'Add another filter')}
         </Button>
       </div>
     </Stack>
@@ -59,16 +60,19 @@ function FilterRow({ dimensions, index, filter, onChange, onRemove, ...context }
   return (
     <Stack wrap="wrap" gap={0.5} alignItems="center">
       <Clause
-        word={index === 0 ? 'where' : 'and'}
-        name={`dimension of filter ${number}`}
+        word={index === 0 ? t('filters.where', 'where') : t('filters.and', 'and')}
+        name={t('filters.dimension', 'dimension of filter {{number}}', { number })}
         labelId={`${id}dimension-label`}
         htmlFor={`${id}dimension`}
-        tooltip="Only events whose dimension fits. A filter without a value is left out, and so is one by a variable that is set to All."
+        tooltip={t(
+          'filters.dimension-tooltip',
+          'Only events whose dimension fits. A filter without a value is left out, and so is one by a variable that is set to All.'
+        )}
       >
         <Menu
           id={`${id}dimension`}
           labelId={`${id}dimension-label`}
-          placeholder="Choose a dimension"
+          placeholder={t('filters.dimension-placeholder', 'Choose a dimension')}
           options={[...toOptions(dimensions), ...variableOptions(context.datasource)]}
           value={filter.dimension || null}
           onChange={(dimension) => onChange({ dimension, op: filter.op, values: [] })}
@@ -76,7 +80,7 @@ function FilterRow({ dimensions, index, filter, onChange, onRemove, ...context }
         />
       </Clause>
       <HiddenLabel id={`${id}op-label`} htmlFor={`${id}op`}>
-        operator of filter {number}
+        {t('filters.operator', 'operator of filter {{number}}', { number })}
       </HiddenLabel>
       <Menu
         id={`${id}op`}
@@ -84,7 +88,7 @@ function FilterRow({ dimensions, index, filter, onChange, onRemove, ...context }
         options={operatorOptions(filter)}
         value={filter.op}
         onChange={(op) => onChange(withOperator(filter, op))}
-        hint="An expression has to match the whole value"
+        hint={t('filters.operator-hint', 'An expression has to match the whole value')}
         minWidth={9}
       />
       {takesValues(filter.op) && (
@@ -94,8 +98,8 @@ function FilterRow({ dimensions, index, filter, onChange, onRemove, ...context }
         variant="secondary"
         fill="text"
         icon="times"
-        tooltip="Remove this filter"
-        aria-label={`Remove filter ${number}`}
+        tooltip={t('filters.remove-tooltip', 'Remove this filter')}
+        aria-label={t('filters.remove', 'Remove filter {{number}}', { number })}
         onClick={onRemove}
       />
     </Stack>
@@ -114,7 +118,9 @@ function FilterValues({ id, number, datasource, rollup, range, filter, onChange 
   return (
     <>
       <HiddenLabel id={`${id}values-label`} htmlFor={isRegex(filter.op) ? `${id}values` : undefined}>
-        {isRegex(filter.op) ? `expression of filter ${number}` : `values of filter ${number}`}
+        {isRegex(filter.op)
+          ? t('filters.expression', 'expression of filter {{number}}', { number })
+          : t('filters.values', 'values of filter {{number}}', { number })}
       </HiddenLabel>
       {isRegex(filter.op) ? (
         <CommitInput
@@ -129,7 +135,7 @@ function FilterValues({ id, number, datasource, rollup, range, filter, onChange 
         <PillsField
           key={`${rollup} ${filter.dimension}`}
           labelId={`${id}values-label`}
-          placeholder="Choose or type values"
+          placeholder={t('filters.values-placeholder', 'Choose or type values')}
           options={loadValues}
           value={filter.values.map((value) => ({ value, label: valueLabel(value) }))}
           onChange={(values) => onChange({ ...filter, values })}

@@ -1,5 +1,6 @@
 import { type ComboboxOption, InlineSwitch } from '@grafana/ui';
 import { useId } from 'react';
+import { t } from '../i18n';
 import { isDuration, isTop, toNumber } from '../query';
 import { DEFAULT_PERCENTILE, statistic } from '../stat';
 import { hasVariable } from '../template';
@@ -13,11 +14,23 @@ interface Props {
   onChange: (change: Partial<TidemarkQuery>) => void;
 }
 
-const LOOKBACKS: Array<ComboboxOption<string>> = [
-  { value: '', label: 'none', description: 'Only series with events in the time range' },
-  { value: '1h', label: '1h', description: 'Those of an hour before too' },
-  { value: '1d', label: '1d', description: 'Those of a day before too' },
-  { value: '1w', label: '1w', description: 'Those of a week before too' },
+const lookbacks = (): Array<ComboboxOption<string>> => [
+  {
+    value: '',
+    label: t('series-clauses.lookback-none', 'none'),
+    description: t('series-clauses.lookback-none-description', 'Only series with events in the time range'),
+  },
+  {
+    value: '1h',
+    label: '1h',
+    description: t('series-clauses.lookback-hour-description', 'Those of an hour before too'),
+  },
+  { value: '1d', label: '1d', description: t('series-clauses.lookback-day-description', 'Those of a day before too') },
+  {
+    value: '1w',
+    label: '1w',
+    description: t('series-clauses.lookback-week-description', 'Those of a week before too'),
+  },
 ];
 
 /** Which series there are, and what they are called. */
@@ -26,11 +39,14 @@ export function SeriesClauses({ query, variables, onChange }: Props) {
   return (
     <>
       <Text
-        word="Top"
-        name="series"
-        tooltip="Keep this many series, the largest over the time range. Empty: all that the data source allows."
+        word={t('series-clauses.top', 'Top')}
+        name={t('series-clauses.top-name', 'series')}
+        tooltip={t(
+          'series-clauses.top-tooltip',
+          'Keep this many series, the largest over the time range. Empty: all that the data source allows.'
+        )}
         value={String(query.top ?? '')}
-        placeholder="all"
+        placeholder={t('series-clauses.top-placeholder', 'all')}
         inputMode="numeric"
         invalid={!isTop(query.top)}
         minWidth={8}
@@ -38,11 +54,11 @@ export function SeriesClauses({ query, variables, onChange }: Props) {
       />
       {(query.top || query.other) && (
         <Clause
-          word="and other"
-          name="series as one"
+          word={t('series-clauses.other', 'and other')}
+          name={t('series-clauses.other-name', 'series as one')}
           labelId={`${id}other-label`}
           htmlFor={`${id}other`}
-          tooltip="One more series, of everything that is not in the top."
+          tooltip={t('series-clauses.other-tooltip', 'One more series, of everything that is not in the top.')}
         >
           <InlineSwitch
             id={`${id}other`}
@@ -54,22 +70,32 @@ export function SeriesClauses({ query, variables, onChange }: Props) {
       )}
       {(query.groupBy.length > 0 || query.lookback) && (
         <Choice
-          word="look back"
-          name="for series"
-          tooltip="Series that had events only so long before the time range are shown too, so that one that fell silent does not vanish."
-          options={[...LOOKBACKS, ...variables]}
+          word={t('series-clauses.lookback', 'look back')}
+          name={t('series-clauses.lookback-name', 'for series')}
+          tooltip={t(
+            'series-clauses.lookback-tooltip',
+            'Series that had events only so long before the time range are shown too, so that one that fell silent does not vanish.'
+          )}
+          options={[...lookbacks(), ...variables]}
           value={query.lookback ?? ''}
           createCustomValue
           invalid={!isDuration(query.lookback)}
           onChange={(lookback) => onChange({ lookback: lookback.trim() || undefined })}
-          hint="Or type a length, such as 90m, 12h, 2d or 1w"
+          hint={t('series-clauses.lookback-hint', 'Or type a length, such as 90m, 12h, 2d or 1w')}
           minWidth={10}
         />
       )}
       <Text
-        word="legend"
-        name="format"
-        tooltip="Name of each series. {{host}} stands for the value of that dimension; {{stat}}, {{measure}}, {{condition}}, {{percentile}}, {{shift}} and {{rollup}} work too. Empty: Grafana joins the statistic, what it is of and the values of the dimensions."
+        word={t('series-clauses.legend', 'legend')}
+        name={t('series-clauses.legend-name', 'format')}
+        tooltip={t(
+          'series-clauses.legend-tooltip',
+          'Name of each series. {{example}} stands for the value of that dimension; {{others}} work too. Empty: Grafana joins the statistic, what it is of and the values of the dimensions.',
+          {
+            example: '{{host}}',
+            others: '{{stat}}, {{measure}}, {{condition}}, {{percentile}}, {{shift}}, {{rollup}}',
+          }
+        )}
         value={query.alias ?? ''}
         placeholder={defaultLegend(query)}
         minWidth={24}

@@ -1,6 +1,7 @@
 import { type ComboboxOption } from '@grafana/ui';
+import { t } from '../i18n';
 import { fitToStat, isPercentile, toNumber } from '../query';
-import { DEFAULT_PERCENTILE, lacking, missingStats, statistic, STATS } from '../stat';
+import { DEFAULT_PERCENTILE, lacking, missingStats, type Statistic, statistic, STATS } from '../stat';
 import { type Rollup, type Stat, type TidemarkQuery } from '../types';
 import { Choice, Text } from './Choice';
 import { toOptions } from './options';
@@ -13,12 +14,12 @@ interface Props {
   onChange: (query: TidemarkQuery) => void;
 }
 
-const ALL_EVENTS: ComboboxOption<string> = { value: '', label: 'all events' };
+const allEvents = (): ComboboxOption<string> => ({ value: '', label: t('stat-clauses.all-events', 'all events') });
 
-const MEASURE_TOOLTIP = {
-  measures: 'A numeric field that the rollup aggregates.',
-  percentiles: 'A numeric field that the rollup keeps percentiles of.',
-  distinct: 'A field whose different values the rollup counts.',
+const MEASURE_TOOLTIP: Record<NonNullable<Statistic['of']>, () => string> = {
+  measures: () => t('stat-clauses.measures-tooltip', 'A numeric field that the rollup aggregates.'),
+  percentiles: () => t('stat-clauses.percentiles-tooltip', 'A numeric field that the rollup keeps percentiles of.'),
+  distinct: () => t('stat-clauses.distinct-tooltip', 'A field whose different values the rollup counts.'),
 };
 
 /** What the sentence begins with: the statistic, and what it is of. */
@@ -29,9 +30,12 @@ export function StatClauses({ query, rollup, variables, onChange }: Props) {
   return (
     <>
       <Choice<string>
-        word="Show"
-        name="statistic"
-        tooltip="What to compute for each point of time. The end of the menu says which statistics the rollup has nothing for."
+        word={t('stat-clauses.stat', 'Show')}
+        name={t('stat-clauses.stat-name', 'statistic')}
+        tooltip={t(
+          'stat-clauses.stat-tooltip',
+          'What to compute for each point of time. The end of the menu says which statistics the rollup has nothing for.'
+        )}
         options={statOptions(rollup, query.stat)}
         value={query.stat}
         onChange={(stat) => onChange(fitToStat({ ...query, stat: stat as Stat }, rollup))}
@@ -39,9 +43,12 @@ export function StatClauses({ query, rollup, variables, onChange }: Props) {
       />
       {query.stat === 'percentile' && (
         <Text
-          word="at"
-          name="percent"
-          tooltip="So many percent of the values are not above the one that is shown: 50 is the median, 99.9 is possible too."
+          word={t('stat-clauses.percentile', 'at')}
+          name={t('stat-clauses.percentile-name', 'percent')}
+          tooltip={t(
+            'stat-clauses.percentile-tooltip',
+            'So many percent of the values are not above the one that is shown: 50 is the median, 99.9 is possible too.'
+          )}
           value={String(query.percentile ?? '')}
           placeholder={String(DEFAULT_PERCENTILE)}
           inputMode="decimal"
@@ -53,11 +60,11 @@ export function StatClauses({ query, rollup, variables, onChange }: Props) {
       )}
       {of && (
         <Choice
-          word="of"
-          name="measure"
-          tooltip={MEASURE_TOOLTIP[of]}
-          placeholder="Choose a measure"
-          options={[...(ofEvents ? [ALL_EVENTS] : []), ...toOptions(rollup?.[of] ?? []), ...variables]}
+          word={t('stat-clauses.measure', 'of')}
+          name={t('stat-clauses.measure-name', 'measure')}
+          tooltip={MEASURE_TOOLTIP[of]()}
+          placeholder={t('stat-clauses.measure-placeholder', 'Choose a measure')}
+          options={[...(ofEvents ? [allEvents()] : []), ...toOptions(rollup?.[of] ?? []), ...variables]}
           value={query.measure ?? (ofEvents ? '' : null)}
           invalid={!ofEvents && !query.measure}
           onChange={(measure) => update({ measure: measure || undefined })}
@@ -66,10 +73,13 @@ export function StatClauses({ query, rollup, variables, onChange }: Props) {
       )}
       {condition === 'optional' && (rollup?.conditions.length || query.condition) && (
         <Choice
-          word="of"
-          name="events"
-          tooltip="Only the events that met one of the rollup's conditions, or all of them."
-          options={[ALL_EVENTS, ...conditions]}
+          word={t('stat-clauses.events', 'of')}
+          name={t('stat-clauses.events-name', 'events')}
+          tooltip={t(
+            'stat-clauses.events-tooltip',
+            "Only the events that met one of the rollup's conditions, or all of them."
+          )}
+          options={[allEvents(), ...conditions]}
           value={query.condition ?? ''}
           onChange={(name) => update({ condition: name || undefined })}
           minWidth={12}
@@ -78,10 +88,13 @@ export function StatClauses({ query, rollup, variables, onChange }: Props) {
       {condition === 'required' && (
         <>
           <Choice
-            word="of"
-            name="condition"
-            tooltip="The events that met this condition are divided by those on the right."
-            placeholder="Choose a condition"
+            word={t('stat-clauses.condition', 'of')}
+            name={t('stat-clauses.condition-name', 'condition')}
+            tooltip={t(
+              'stat-clauses.condition-tooltip',
+              'The events that met this condition are divided by those on the right.'
+            )}
+            placeholder={t('stat-clauses.condition-placeholder', 'Choose a condition')}
             options={conditions}
             value={query.condition ?? null}
             invalid={!query.condition}
@@ -89,10 +102,13 @@ export function StatClauses({ query, rollup, variables, onChange }: Props) {
             minWidth={14}
           />
           <Choice
-            word="over"
-            name="what it is divided by"
-            tooltip="All events of the rollup, or those that met another condition. Where there were none, there is no value."
-            options={[ALL_EVENTS, ...conditions]}
+            word={t('stat-clauses.over', 'over')}
+            name={t('stat-clauses.over-name', 'what it is divided by')}
+            tooltip={t(
+              'stat-clauses.over-tooltip',
+              'All events of the rollup, or those that met another condition. Where there were none, there is no value.'
+            )}
+            options={[allEvents(), ...conditions]}
             value={query.over ?? ''}
             onChange={(name) => update({ over: name || undefined })}
             minWidth={12}
@@ -105,13 +121,14 @@ export function StatClauses({ query, rollup, variables, onChange }: Props) {
 
 /** What the rollup can give, and in lines that cannot be chosen what it cannot. The chosen statistic stays in any case. */
 function statOptions(rollup: Rollup | undefined, chosen: Stat): Array<ComboboxOption<string>> {
-  if (!rollup) {
-    return STATS;
-  }
-  const hints = missingStats(rollup).map(({ needed, ...hint }) => ({
+  const hints = (rollup ? missingStats(rollup) : []).map(({ needed, ...hint }) => ({
     ...hint,
     value: `\0${needed}`,
     infoOption: true,
   }));
-  return [...STATS.filter(({ value }) => value === chosen || !lacking(value, rollup)), ...hints];
+  const given = STATS.filter(({ value }) => !rollup || value === chosen || !lacking(value, rollup));
+  return [
+    ...given.map(({ value, label, description }) => ({ value, label: label(), description: description() })),
+    ...hints,
+  ];
 }

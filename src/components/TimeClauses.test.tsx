@@ -4,6 +4,7 @@ import userEvent from '@testing-library/user-event';
 import { choices, choose, open } from '../test/choose';
 import { showEditor } from '../test/editor';
 import { logWrites } from '../test/fixtures';
+import { type TidemarkQuery } from '../types';
 
 describe('an earlier time', () => {
   const field = 'compare with an earlier time';
@@ -81,22 +82,35 @@ describe('the tier', () => {
 });
 
 describe('what is read', () => {
-  const modes = () =>
-    screen.getAllByRole('radio').map((radio) => (radio as HTMLInputElement).labels?.[0]?.textContent?.trim());
+  const stream = () => screen.getByRole('radio', { name: 'Live stream' });
+  /** What the pointer finds on its label. */
+  const reason = () => screen.getByText('Live stream').title;
 
   test('can be the live stream', async () => {
     const { changed } = await showEditor();
-    await userEvent.click(screen.getByRole('radio', { name: 'Live stream' }));
+    await userEvent.click(stream());
     expect(changed()).toMatchObject({ read: 'stream' });
   });
 
-  test('is no stream in an alert rule', async () => {
+  test('is no stream in an alert rule, with the reason', async () => {
     await showEditor({ read: 'sealed' }, {}, CoreApp.UnifiedAlerting);
-    expect(modes()).toEqual(['Live', 'Sealed']);
+    expect(stream()).toBeDisabled();
+    expect(reason()).toMatch(/^Not for alert rules/);
   });
 
   test('shows a stream that an alert rule was made of', async () => {
     await showEditor({ read: 'stream' }, {}, CoreApp.UnifiedAlerting);
-    expect(screen.getByRole('radio', { name: 'Live stream' })).toBeChecked();
+    expect(stream()).toBeChecked();
+  });
+
+  test.each<[Partial<TidemarkQuery>, RegExp]>([
+    [{ stat: 'rate' }, /what the sidecars count/],
+    [{ stat: 'percentile', measure: 'took' }, /Elasticsearch is asked every few seconds/],
+    [{ stat: 'distinct', measure: 'users' }, /Elasticsearch is asked every few seconds/],
+    [{ shift: '1d' }, /Elasticsearch is asked every few seconds/],
+    [{ movingAverage: 5 }, /Elasticsearch is asked every few seconds/],
+  ])('of %j says where a stream comes from', async (stored, text) => {
+    await showEditor(stored);
+    expect(reason()).toMatch(text);
   });
 });

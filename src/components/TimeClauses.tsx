@@ -1,7 +1,9 @@
 import { dateTimeFormat } from '@grafana/data';
 import { type ComboboxOption, RadioButtonGroup } from '@grafana/ui';
 import { useId } from 'react';
+import { t } from '../i18n';
 import { isDuration, isMovingAverage, toNumber } from '../query';
+import { isStreamed } from '../stat';
 import { type ReadMode, type Rollup, type TidemarkQuery } from '../types';
 import { Choice, Text } from './Choice';
 import { Clause } from './Clause';
@@ -16,76 +18,126 @@ interface Props {
   onChange: (change: Partial<TidemarkQuery>) => void;
 }
 
-const SHIFTS: Array<ComboboxOption<string>> = [
-  { value: '', label: 'none', description: 'The values of the time range itself' },
-  { value: '1d', label: 'a day before', description: 'At the same time of day' },
-  { value: '1w', label: 'a week before', description: 'On the same day of the week' },
-];
-
-const READ_MODES: Array<{ value: ReadMode; label: string; description: string }> = [
-  { value: 'live', label: 'Live', description: 'All there is, windows that still change included' },
-  { value: 'sealed', label: 'Sealed', description: 'Up to the tidemark: only windows that do not change any more' },
+const shifts = (): Array<ComboboxOption<string>> => [
   {
-    value: 'stream',
-    label: 'Live stream',
-    description: 'Live, and goes on by itself: the panel moves with what the sidecars count, without a refresh',
+    value: '',
+    label: t('time-clauses.shift-none', 'none'),
+    description: t('time-clauses.shift-none-description', 'The values of the time range itself'),
+  },
+  {
+    value: '1d',
+    label: t('time-clauses.shift-day', 'a day before'),
+    description: t('time-clauses.shift-day-description', 'At the same time of day'),
+  },
+  {
+    value: '1w',
+    label: t('time-clauses.shift-week', 'a week before'),
+    description: t('time-clauses.shift-week-description', 'On the same day of the week'),
   },
 ];
 
 /** Which time is read, how finely and how far, and how it is drawn. */
 export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Props) {
   const id = useId();
-  const modes = READ_MODES.filter(({ value }) => value !== 'stream' || !isAlert || query.read === value);
   return (
     <>
       <Choice
-        word="compare with"
-        name="an earlier time"
-        tooltip="Draws the values of an earlier time at the present times: add it as a second query to compare."
-        options={[...SHIFTS, ...variables]}
+        word={t('time-clauses.shift', 'compare with')}
+        name={t('time-clauses.shift-name', 'an earlier time')}
+        tooltip={t(
+          'time-clauses.shift-tooltip',
+          'Draws the values of an earlier time at the present times: add it as a second query to compare.'
+        )}
+        options={[...shifts(), ...variables]}
         value={query.shift ?? ''}
         createCustomValue
         invalid={!isDuration(query.shift)}
         onChange={(shift) => onChange({ shift: shift.trim() || undefined })}
-        hint="Or type how much earlier, such as 90m, 12h, 2d or 4w"
+        hint={t('time-clauses.shift-hint', 'Or type how much earlier, such as 90m, 12h, 2d or 4w')}
         minWidth={12}
       />
       <Text
-        word="smooth over"
-        name="points"
-        tooltip="Each value is computed over this many points, its own and those before it: 2 to 1,000. Empty: its own only."
+        word={t('time-clauses.average', 'smooth over')}
+        name={t('time-clauses.average-name', 'points')}
+        tooltip={t(
+          'time-clauses.average-tooltip',
+          'Each value is computed over this many points, its own and those before it: 2 to 1,000. Empty: its own only.'
+        )}
         value={query.movingAverage ? String(query.movingAverage) : ''}
-        placeholder="off"
+        placeholder={t('time-clauses.average-placeholder', 'off')}
         inputMode="numeric"
         invalid={!isMovingAverage(query.movingAverage || undefined)}
         minWidth={8}
         onCommit={(text) => onChange({ movingAverage: toNumber(text) })}
       />
       <Choice
-        word="tier"
-        name="length"
-        tooltip="Length of the windows that are read. Auto chooses for the panel's interval, and reads the newest time from finer ones."
-        options={[{ value: 'auto', label: 'Auto' }, ...tierOptions(rollup), ...variables]}
+        word={t('time-clauses.tier', 'tier')}
+        name={t('time-clauses.tier-name', 'length')}
+        tooltip={t(
+          'time-clauses.tier-tooltip',
+          "Length of the windows that are read. Auto chooses for the panel's interval, and reads the newest time from finer ones."
+        )}
+        options={[{ value: 'auto', label: t('time-clauses.tier-auto', 'Auto') }, ...tierOptions(rollup), ...variables]}
         value={query.tier}
         onChange={(tier) => onChange({ tier })}
-        hint="What a tier does not have yet is read from finer ones"
+        hint={t('time-clauses.tier-hint', 'What a tier does not have yet is read from finer ones')}
         minWidth={10}
       />
       <Clause
-        word="read"
-        name="mode"
+        word={t('time-clauses.read', 'read')}
+        name={t('time-clauses.read-name', 'mode')}
         labelId={`${id}read-label`}
-        tooltip="Live shows all there is. Sealed stops at the tidemark, where every window is final: right for alerts. Live stream adds the last seconds as they happen."
+        tooltip={t(
+          'time-clauses.read-tooltip',
+          'Live shows all there is. Sealed stops at the tidemark, where every window is final: right for alerts. Live stream adds the last seconds as they happen.'
+        )}
       >
-        <RadioButtonGroup
+        <RadioButtonGroup<ReadMode>
           id={`${id}read`}
-          aria-label="Read mode"
-          options={modes}
+          aria-label={t('time-clauses.read-label', 'Read mode')}
+          options={[
+            {
+              value: 'live',
+              label: t('time-clauses.live', 'Live'),
+              description: t('time-clauses.live-description', 'All there is, windows that still change included'),
+            },
+            {
+              value: 'sealed',
+              label: t('time-clauses.sealed', 'Sealed'),
+              description: t(
+                'time-clauses.sealed-description',
+                'Up to the tidemark: only windows that do not change any more'
+              ),
+            },
+            {
+              value: 'stream',
+              label: t('time-clauses.stream', 'Live stream'),
+              description: streamDescription(query, isAlert),
+            },
+          ]}
+          disabledOptions={isAlert && query.read !== 'stream' ? ['stream'] : []}
           value={query.read ?? 'live'}
           onChange={(read) => onChange({ read })}
         />
       </Clause>
     </>
+  );
+}
+
+/** What a stream does, or why there is none. */
+function streamDescription({ stat, shift, movingAverage }: TidemarkQuery, isAlert: boolean): string {
+  if (isAlert) {
+    return t('time-clauses.stream-alert-description', 'Not for alert rules: they are evaluated up to the tidemark');
+  }
+  if (shift || movingAverage || !isStreamed(stat)) {
+    return t(
+      'time-clauses.stream-polled-description',
+      'Live, and goes on by itself. Sidecars do not tell this query, so Elasticsearch is asked every few seconds'
+    );
+  }
+  return t(
+    'time-clauses.stream-description',
+    'Live, and goes on by itself: the panel moves with what the sidecars count, without a refresh'
   );
 }
 
@@ -97,13 +149,25 @@ function tierOptions(rollup: Rollup | undefined): Array<ComboboxOption<string>> 
     if (tierProgress.length === 0) {
       return { value, label: value };
     }
-    return { value, label: value, description: progress ? span(progress.from, progress.through) : 'Nothing yet' };
+    return {
+      value,
+      label: value,
+      description: progress ? span(progress.from, progress.through) : t('time-clauses.tier-nothing', 'Nothing yet'),
+    };
   });
 }
 
 function span(from?: string | null, through?: string | null): string {
-  const begin = from ? `from ${time(from)}` : 'from the beginning';
-  return `${begin} ${through ? `to ${time(through)}` : 'to the present'}`;
+  const times = { from: from ? time(from) : '', to: through ? time(through) : '' };
+  if (from && through) {
+    return t('time-clauses.tier-from-to', 'from {{from}} to {{to}}', times);
+  }
+  if (from) {
+    return t('time-clauses.tier-from', 'from {{from}} to the present', times);
+  }
+  return through
+    ? t('time-clauses.tier-to', 'from the beginning to {{to}}', times)
+    : t('time-clauses.tier-all', 'from the beginning to the present');
 }
 
 function time(text: string): string {

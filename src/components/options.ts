@@ -1,4 +1,5 @@
 import { type ComboboxOption } from '@grafana/ui';
+import { t } from '../i18n';
 import { type Rollup } from '../types';
 
 /** Names as choices of a menu. */
@@ -11,6 +12,13 @@ export function rollupOptions(rollups: Rollup[]): Array<ComboboxOption<string>> 
   return rollups.map(({ name, stream, window, dimensions }) => ({
     value: name,
     label: name,
-    description: `${stream}, every ${window}${dimensions.length > 0 ? `, by ${dimensions.join(', ')}` : ''}`,
+    description:
+      dimensions.length > 0
+        ? t('options.rollup', '{{stream}}, every {{window}}, by {{dimensions}}', {
+            stream,
+            window,
+            dimensions: dimensions.join(', '),
+          })
+        : t('options.rollup-total', '{{stream}}, every {{window}}', { stream, window }),
   }));
 }
