@@ -26,8 +26,15 @@ export type AnnotationKind = 'corrections' | 'redefinitions' | 'restarts' | 'uns
 /** A number, or text while it holds a dashboard variable. */
 export type NumberOrVariable = number | string;
 
+/** How a query is edited: as a sentence, or as JSON. */
+export type EditorMode = 'builder' | 'code';
+
 /** One query of a panel, alert rule or Explore. The backend's model has the same names. */
 export interface TidemarkQuery extends DataQuery {
+  /** The form that the query was saved in; 0 where absent. */
+  version?: number;
+  /** Only for the editor; absent for the builder. */
+  editorMode?: EditorMode;
   /** `annotations` asks for marks of the `kinds` instead of series; only `rollup` counts besides. */
   queryType?: string;
   kinds?: AnnotationKind[];
@@ -140,6 +147,8 @@ export interface Rollup {
   definition: string;
   /** RFC 3339 time up to which every window is sealed; null before the first. */
   tidemark: string | null;
+  /** How far the tidemark was behind when the list was made; null without one. */
+  behindSeconds?: number | null;
   /** RFC 3339. */
   updatedAt?: string;
 }
