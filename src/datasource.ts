@@ -32,6 +32,7 @@ import { testResult } from './health';
 import { interpolateFilters, interpolateQuery } from './interpolate';
 import { LiveChannels } from './live/channels';
 import { isStream, withLive } from './live/stream';
+import { migrate, QUERY_VERSION } from './migrate';
 import { DEFAULT_QUERY, displayText, isAnnotations, isComplete } from './query';
 import { getApplicability, getTagKeys, getTagValues } from './tags';
 import { Variables } from './template';
@@ -85,7 +86,7 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
   }
 
   override getDefaultQuery(app: CoreApp): Partial<TidemarkQuery> {
-    return { ...DEFAULT_QUERY, read: app === CoreApp.UnifiedAlerting ? 'sealed' : 'live' };
+    return { ...DEFAULT_QUERY, version: QUERY_VERSION, read: app === CoreApp.UnifiedAlerting ? 'sealed' : 'live' };
   }
 
   override filterQuery(query: TidemarkQuery): boolean {
@@ -103,7 +104,7 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
   override query(request: DataQueryRequest<TidemarkQuery>): Observable<DataQueryResponse> {
     const timezone = zoneName(request.timezone);
     const targets = request.targets.map((query) => ({
-      ...query,
+      ...migrate(query),
       timezone: query.timezone ?? timezone,
       ...(isStream(query) && { overlay: true }),
     }));
