@@ -2,6 +2,7 @@ import { DataSourcePlugin } from '@grafana/data';
 import { initPluginTranslations } from '@grafana/i18n';
 import { ConfigEditor } from './components/ConfigEditor';
 import { QueryEditor } from './components/QueryEditor';
+import { QueryHelp } from './components/QueryHelp';
 import { TidemarkDataSource } from './datasource';
 import pluginJson from './plugin.json';
 import { type TidemarkOptions, type TidemarkQuery, type TidemarkSecureOptions } from './types';
@@ -12,4 +13,5 @@ export const plugin = new DataSourcePlugin<TidemarkDataSource, TidemarkQuery, Ti
   TidemarkDataSource
 )
   .setConfigEditor(ConfigEditor)
-  .setQueryEditor(QueryEditor);
+  .setQueryEditor(QueryEditor)
+  .setQueryEditorHelp(QueryHelp);

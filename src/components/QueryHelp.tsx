@@ -1,0 +1,52 @@
+import { css } from '@emotion/css';
+import { type GrafanaTheme2, type QueryEditorHelpProps } from '@grafana/data';
+import { Button, Text, useStyles2 } from '@grafana/ui';
+import { useId } from 'react';
+import { type TidemarkDataSource } from '../datasource';
+import { examplesOf } from '../examples';
+import { useRollups } from '../hooks/useRollups';
+import { t } from '../i18n';
+import { displayText } from '../query';
+import { type TidemarkQuery } from '../types';
+
+/** Queries to begin with, by what people want to know. */
+export function QueryHelp({ datasource, query, onClickExample }: QueryEditorHelpProps<TidemarkQuery>) {
+  const styles = useStyles2(getStyles);
+  const id = useId();
+  const { rollups } = useRollups(datasource as unknown as TidemarkDataSource);
+  const chosenFirst = [...rollups].sort((a, b) => Number(b.name === query.rollup) - Number(a.name === query.rollup));
+  return (
+    <>
+      <Text element="h2" variant="h5" id={id}>
+        {t('query-help.title', 'What do you want to know?')}
+      </Text>
+      <ul className={styles.examples} aria-labelledby={id}>
+        {examplesOf(chosenFirst).map((example) => (
+          <li key={example.question}>
+            <Button variant="secondary" size="sm" fill="outline" onClick={() => onClickExample(example.query)}>
+              {example.question}
+            </Button>
+            <div>
+              <Text variant="bodySmall">{displayText(example.query)}</Text>{' '}
+              <Text variant="bodySmall" color="secondary">
+                {example.explanation}
+              </Text>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  examples: css({
+    display: 'grid',
+    gridTemplateColumns: 'max-content 1fr',
+    alignItems: 'center',
+    gap: theme.spacing(1),
+    margin: theme.spacing(1, 0),
+    listStyle: 'none',
+    '& > li': { display: 'contents' },
+  }),
+});
