@@ -1,5 +1,5 @@
 import { CoreApp } from '@grafana/data';
-import { screen, waitFor } from '@testing-library/react';
+import { act, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { choices, choose, open } from '../test/choose';
 import { showEditor } from '../test/editor';
@@ -100,5 +100,110 @@ describe('when there is nothing to choose from', () => {
   test('says that the rollup of a stored query is not there', async () => {
     await showEditor({ rollup: 'gone' }, { rollups: [requests] });
     expect(await screen.findByText('There is no rollup "gone"')).toBeInTheDocument();
+  });
+});
+
+describe('a query that a newer version of the plugin saved', () => {
+  test('is left alone, with the reason', async () => {
+    const { onChange, onRunQuery } = await showEditor({ version: 2, rollup: '' });
+    expect(screen.getByText('A newer version of the plugin saved this query')).toBeInTheDocument();
+    expect(screen.queryByRole('combobox')).not.toBeInTheDocument();
+    expect(onChange).not.toHaveBeenCalled();
+    expect(onRunQuery).not.toHaveBeenCalled();
+  });
+
+  test('can be edited nevertheless', async () => {
+    const { changed } = await showEditor({ version: 2 });
+    await userEvent.click(screen.getByRole('button', { name: 'Edit it nevertheless' }));
+    expect(changed()).toMatchObject({ version: 1, rollup: 'log_writes' });
+    expect(await screen.findByRole('combobox', { name: rollupField })).toHaveValue('log_writes');
+  });
+});
+
+test('a change is saved in the present form', async () => {
+  const { changed } = await showEditor({ version: undefined });
+  await choose(statField, /Rate/);
+  expect(changed()).toMatchObject({ version: 1, stat: 'rate' });
+});
+
+test('says in words what is read', async () => {
+  await showEditor({ stat: 'rate' });
+  expect(await screen.findByText(/^events per second · from tiers 10s, 1m · sealed up to/)).toBeInTheDocument();
+});
+
+describe('with the keyboard alone', () => {
+  test('Tab follows the sentence', async () => {
+    await showEditor({
+      stat: 'percentile',
+      measure: 'took',
+      percentile: 95,
+      groupBy: ['host'],
+      filters: [{ dimension: 'path', op: '=', values: ['/a'] }],
+      top: 5,
+    });
+    const fields: Array<[string, string]> = [
+      ['radio', 'Builder'],
+      ['combobox', 'Show statistic'],
+      ['textbox', 'at percent'],
+      ['combobox', 'of measure'],
+      ['combobox', 'from rollup'],
+      ['combobox', 'by dimensions'],
+      ['combobox', 'where dimension of filter 1'],
+      ['combobox', 'operator of filter 1'],
+      ['combobox', 'values of filter 1'],
+      ['button', 'Remove filter 1'],
+      ['button', 'Add another filter'],
+      ['textbox', 'Top series'],
+      ['switch', 'and other series as one'],
+      ['combobox', 'look back for series'],
+      ['textbox', 'legend format'],
+      ['combobox', 'compare with an earlier time'],
+      ['textbox', 'smooth over points'],
+      ['combobox', 'tier length'],
+      ['radio', 'Live'],
+    ];
+    for (const [role, name] of fields) {
+      const field = screen.getByRole(role, { name });
+      do {
+        await userEvent.tab();
+        // Pills can be removed with the keyboard, too.
+      } while (document.activeElement?.getAttribute('aria-label')?.startsWith('Remove') && role !== 'button');
+      expect(field).toHaveFocus();
+    }
+  });
+
+  const focus = (element: HTMLElement) => act(() => element.focus());
+
+  test('a dimension is chosen, and cleared', async () => {
+    const { changed } = await showEditor();
+    focus(screen.getByRole('combobox', { name: 'by dimensions' }));
+    await userEvent.keyboard('pa');
+    await screen.findByRole('option', { name: 'path' });
+    await userEvent.keyboard('{ArrowDown}{Enter}');
+    expect(changed()).toMatchObject({ groupBy: ['path'] });
+    await userEvent.keyboard('{Backspace}{Backspace}{Escape}{Backspace}');
+    expect(changed()).toMatchObject({ groupBy: [] });
+  });
+
+  test('a filter is added, filled and removed', async () => {
+    const values = { values: [{ value: 'host001', count: 1 }], truncated: false };
+    const { changed } = await showEditor({}, { values });
+    focus(screen.getByRole('button', { name: 'Add a filter' }));
+    await userEvent.keyboard('{Enter}');
+    focus(screen.getByRole('combobox', { name: 'values of filter 1' }));
+    await userEvent.keyboard('host');
+    await screen.findByRole('option', { name: /host001/ });
+    await userEvent.keyboard('{ArrowDown}{ArrowDown}{Enter}');
+    expect(changed()).toMatchObject({ filters: [{ dimension: 'host', op: '=', values: ['host001'] }] });
+    focus(screen.getByRole('button', { name: 'Remove filter 1' }));
+    await userEvent.keyboard('{Enter}');
+    expect(changed()).toMatchObject({ filters: [] });
+  });
+
+  test('how far to read is chosen with the arrows', async () => {
+    const { changed } = await showEditor({ read: 'live' });
+    focus(screen.getByRole('radio', { name: 'Live' }));
+    await userEvent.keyboard('{ArrowRight}');
+    expect(changed()).toMatchObject({ read: 'sealed' });
   });
 });

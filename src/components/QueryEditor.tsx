@@ -1,27 +1,45 @@
 import { CoreApp, type QueryEditorProps } from '@grafana/data';
+import { Stack } from '@grafana/ui';
 import { useEffect } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { useChange } from '../hooks/useChange';
 import { useRollups } from '../hooks/useRollups';
+import { isNewer, migrate, QUERY_VERSION } from '../migrate';
 import { fitToRollup, isComplete, withDefaults } from '../query';
 import { type TidemarkOptions, type TidemarkQuery } from '../types';
+import { CodeForm } from './CodeForm';
+import { NewerQuery } from './NewerQuery';
 import { QueryForm } from './QueryForm';
+import { ReadingLine } from './ReadingLine';
+import { RollupsMessage } from './RollupsMessage';
 
 type Props = QueryEditorProps<TidemarkDataSource, TidemarkQuery, TidemarkOptions>;
 
-/** Connects the form to Grafana: loads the rollups, chooses the first for a new query, and runs a query that is complete. */
-export function QueryEditor({ datasource, query: stored, app, range, onChange, onRunQuery }: Props) {
+/** Brings a saved query up to date before it is edited. */
+export function QueryEditor({ query, onChange, ...props }: Props) {
+  return isNewer(query) ? (
+    <NewerQuery version={query.version ?? 0} onEdit={() => onChange({ ...query, version: QUERY_VERSION })} />
+  ) : (
+    <CurrentQuery {...props} query={migrate(query)} onChange={onChange} />
+  );
+}
+
+/** Connects the forms to Grafana: loads the rollups, chooses the first for a new query, and runs a query that is complete. */
+function CurrentQuery({ datasource, query: saved, app, range, data, onChange, onRunQuery }: Props) {
   const state = useRollups(datasource);
-  const query = withDefaults({ ...stored, read: stored.read ?? (app === CoreApp.UnifiedAlerting ? 'sealed' : 'live') });
+  const query = withDefaults({ ...saved, read: saved.read ?? (app === CoreApp.UnifiedAlerting ? 'sealed' : 'live') });
+  const rollupName = datasource.interpolate(query.rollup);
+  const rollup = state.rollups.find(({ name }) => name === rollupName);
   const first = state.rollups[0];
   const isNew = !query.rollup;
 
-  const change = useChange(query, (next) => {
+  const apply = (next: TidemarkQuery) => {
     onChange(next);
-    if (isComplete(next)) {
+    if (isComplete(next) && next.editorMode === query.editorMode) {
       onRunQuery();
     }
-  });
+  };
+  const change = useChange(query, apply);
 
   useEffect(() => {
     if (isNew && first) {
@@ -31,5 +49,23 @@ export function QueryEditor({ datasource, query: stored, app, range, onChange, o
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [isNew, first]);
 
-  return <QueryForm datasource={datasource} query={query} app={app} range={range} state={state} onChange={change} />;
+  return (
+    <Stack direction="column" gap={1}>
+      <RollupsMessage state={state} rollup={rollupName} />
+      {query.editorMode === 'code' ? (
+        <CodeForm query={saved} onChange={apply} onRunQuery={onRunQuery} />
+      ) : (
+        <QueryForm
+          datasource={datasource}
+          query={query}
+          app={app}
+          range={range}
+          state={state}
+          rollup={rollup}
+          onChange={change}
+        />
+      )}
+      <ReadingLine query={query} rollup={rollup} data={data} />
+    </Stack>
+  );
 }

@@ -4,14 +4,16 @@ import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { variableOptions } from '../hooks/useDimensionValues';
 import { type RollupsState } from '../hooks/useRollups';
+import { t } from '../i18n';
 import { fitToRollup } from '../query';
-import { type TidemarkQuery } from '../types';
+import { type Rollup, type TidemarkQuery } from '../types';
 import { Choice } from './Choice';
 import { Clause } from './Clause';
+import { EditorHead } from './EditorHead';
 import { Filters } from './Filters';
+import { ModeSwitch } from './ModeSwitch';
 import { rollupOptions, toOptions } from './options';
 import { PillsField } from './PillsField';
-import { RollupsMessage } from './RollupsMessage';
 import { SeriesClauses } from './SeriesClauses';
 import { StatClauses } from './StatClauses';
 import { TimeClauses } from './TimeClauses';
@@ -22,15 +24,15 @@ interface Props {
   app?: CoreApp;
   range?: TimeRange;
   state: RollupsState;
+  /** The rollup that is asked, where it is known. */
+  rollup?: Rollup;
   onChange: (query: TidemarkQuery) => void;
 }
 
 /** The query as a sentence: show what, of which rollup, by what, where, and how much of it. */
-export function QueryForm({ datasource, query, app, range, state, onChange }: Props) {
+export function QueryForm({ datasource, query, app, range, state, rollup, onChange }: Props) {
   const id = useId();
   const variables = variableOptions(datasource);
-  const rollupName = datasource.interpolate(query.rollup);
-  const rollup = state.rollups.find(({ name }) => name === rollupName);
   const context = { query, rollup, variables };
   const update = (change: Partial<TidemarkQuery>) => onChange({ ...query, ...change });
 
@@ -40,38 +42,49 @@ export function QueryForm({ datasource, query, app, range, state, onChange }: Pr
   };
 
   return (
-    <Stack direction="column" gap={1}>
-      <RollupsMessage state={state} rollup={rollupName} />
-      <Stack wrap="wrap" gap={1}>
-        <StatClauses {...context} onChange={onChange} />
-        <Choice
-          word="from"
-          name="rollup"
-          tooltip="The aggregation that the sidecar keeps. The menu tells its stream, its windows and its dimensions."
-          placeholder={state.loading ? 'Loading…' : 'Choose a rollup'}
-          options={[...rollupOptions(state.rollups), ...variables]}
-          value={query.rollup || null}
-          onChange={changeRollup}
-          hint="Another one keeps what it also has of the query"
-          minWidth={20}
-        />
-        <Clause
-          word="by"
-          name="dimensions"
-          labelId={`${id}group-label`}
-          tooltip="One series for each combination of values. Without a dimension there is one series in all."
-        >
-          <PillsField
-            labelId={`${id}group-label`}
-            placeholder="no dimension"
-            options={[...toOptions(rollup?.dimensions ?? []), ...variables]}
-            value={toOptions(query.groupBy)}
-            onChange={(groupBy) => update({ groupBy })}
-            minWidth={24}
-            maxWidth={60}
+    <>
+      <EditorHead aside={<ModeSwitch mode="builder" onChange={(editorMode) => update({ editorMode })} />}>
+        <Stack wrap="wrap" gap={1}>
+          <StatClauses {...context} onChange={onChange} />
+          <Choice
+            word={t('query-form.rollup', 'from')}
+            name={t('query-form.rollup-name', 'rollup')}
+            tooltip={t(
+              'query-form.rollup-tooltip',
+              'The aggregation that the sidecar keeps. The menu tells its stream, its windows and its dimensions.'
+            )}
+            placeholder={
+              state.loading
+                ? t('query-form.loading', 'Loading…')
+                : t('query-form.rollup-placeholder', 'Choose a rollup')
+            }
+            options={[...rollupOptions(state.rollups), ...variables]}
+            value={query.rollup || null}
+            onChange={changeRollup}
+            hint={t('query-form.rollup-hint', 'Another one keeps what it also has of the query')}
+            minWidth={20}
           />
-        </Clause>
-      </Stack>
+          <Clause
+            word={t('query-form.dimensions', 'by')}
+            name={t('query-form.dimensions-name', 'dimensions')}
+            labelId={`${id}group-label`}
+            tooltip={t(
+              'query-form.dimensions-tooltip',
+              'One series for each combination of values. Without a dimension there is one series in all.'
+            )}
+          >
+            <PillsField
+              labelId={`${id}group-label`}
+              placeholder={t('query-form.dimensions-placeholder', 'no dimension')}
+              options={[...toOptions(rollup?.dimensions ?? []), ...variables]}
+              value={toOptions(query.groupBy)}
+              onChange={(groupBy) => update({ groupBy })}
+              minWidth={24}
+              maxWidth={60}
+            />
+          </Clause>
+        </Stack>
+      </EditorHead>
       <Filters
         datasource={datasource}
         rollup={query.rollup}
@@ -86,6 +99,6 @@ export function QueryForm({ datasource, query, app, range, state, onChange }: Pr
       <Stack wrap="wrap" gap={1}>
         <TimeClauses {...context} isAlert={app === CoreApp.UnifiedAlerting} onChange={update} />
       </Stack>
-    </Stack>
+    </>
   );
 }
