@@ -108,11 +108,8 @@ function subject(query: TidemarkQuery): string {
     return t('query.of', '{{stat}} of {{name}}', { stat, name: query.measure || '?' });
   }
   if (condition === 'required') {
-    return t('query.of-over', '{{stat}} of {{name}} over {{over}}', {
-      stat,
-      name: query.condition || '?',
-      over: query.over || t('query.all-events', 'all events'),
-    });
+    const over = query.over || t('query.all-events', 'all events');
+    return t('query.of-over', '{{stat}} of {{name}} over {{over}}', { stat, name: query.condition || '?', over });
   }
   return condition && query.condition ? t('query.of', '{{stat}} of {{name}}', { stat, name: query.condition }) : stat;
 }
@@ -128,11 +125,12 @@ export function displayText(partial: TidemarkQuery): string {
     return t('query.marks', 'Marks of {{rollup}}', { rollup });
   }
   const filters = query.filters.filter(isEffective).map(filterText);
+  const and = t('query.and', ' and ');
   return [
     subject(query),
     t('query.from', 'from {{rollup}}', { rollup }),
     groupBy.length > 0 && t('query.by', 'by {{dimensions}}', { dimensions: groupBy.join(', ') }),
-    filters.length > 0 && t('query.where', 'where {{filters}}', { filters: filters.join(t('query.and', ' and ')) }),
+    filters.length > 0 && t('query.where', 'where {{filters}}', { filters: filters.join(and) }),
     top && (other ? t('query.top-other', 'top {{top}} and other', { top }) : t('query.top', 'top {{top}}', { top })),
     shift && t('query.before', '{{shift}} before', { shift }),
     movingAverage && t('query.smoothed', 'smoothed over {{points}} points', { points: movingAverage }),
