@@ -1,5 +1,6 @@
 import { fireEvent, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { axeFaults } from '../test/axe';
 import { showEditor } from '../test/editor';
 import { type TidemarkQuery } from '../types';
 
@@ -94,6 +95,13 @@ describe('what is wrong', () => {
     fireEvent.blur(field());
     type('{"rollup": "requests"}');
     expect(screen.queryByRole('list', { name: 'What is wrong' })).not.toBeInTheDocument();
+  });
+
+  test('is said so that axe finds nothing in it', async () => {
+    await showCode();
+    type(wrong);
+    fireEvent.blur(field());
+    expect(await axeFaults()).toEqual([]);
   });
 
   test('can be discarded for the query that there was', async () => {

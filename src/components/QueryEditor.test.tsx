@@ -1,9 +1,11 @@
 import { CoreApp } from '@grafana/data';
 import { act, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { axeFaults } from '../test/axe';
 import { choices, choose, open } from '../test/choose';
 import { showEditor } from '../test/editor';
 import { logWrites, requests } from '../test/fixtures';
+import { type TidemarkQuery } from '../types';
 
 const statField = 'Show statistic';
 const rollupField = 'from rollup';
@@ -206,4 +208,26 @@ describe('with the keyboard alone', () => {
     await userEvent.keyboard('{ArrowRight}');
     expect(changed()).toMatchObject({ read: 'sealed' });
   });
+});
+
+test.each<[string, Partial<TidemarkQuery>]>([
+  ['a plain query', {}],
+  [
+    'one of everything',
+    {
+      stat: 'percentile',
+      measure: 'took',
+      groupBy: ['host'],
+      filters: [
+        { dimension: 'path', op: '=', values: ['/a'] },
+        { dimension: 'host', op: '=~', values: ['web-.*'] },
+      ],
+      top: 5,
+    },
+  ],
+  ['a ratio', { stat: 'ratio', condition: 'errors' }],
+  ['a query of a newer version', { version: 2 }],
+])('axe finds nothing in the editor of %s', async (_, stored) => {
+  await showEditor(stored);
+  expect(await axeFaults()).toEqual([]);
 });

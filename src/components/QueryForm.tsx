@@ -3,7 +3,7 @@ import { Stack } from '@grafana/ui';
 import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { variableOptions } from '../hooks/useDimensionValues';
-import { type RollupsState } from '../hooks/useRollups';
+import { rollupPlaceholder, type RollupsState } from '../hooks/useRollups';
 import { t } from '../i18n';
 import { fitToRollup } from '../query';
 import { type Rollup, type TidemarkQuery } from '../types';
@@ -53,11 +53,7 @@ export function QueryForm({ datasource, query, app, range, state, rollup, onChan
               'query-form.rollup-tooltip',
               'The aggregation that the sidecar keeps. The menu tells its stream, its windows and its dimensions.'
             )}
-            placeholder={
-              state.loading
-                ? t('query-form.loading', 'Loading…')
-                : t('query-form.rollup-placeholder', 'Choose a rollup')
-            }
+            placeholder={rollupPlaceholder(state)}
             options={[...rollupOptions(state.rollups), ...variables]}
             value={query.rollup || null}
             onChange={changeRollup}

@@ -1,5 +1,7 @@
+import { type DataSourceApi } from '@grafana/data';
 import { act, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { axeFaults } from '../test/axe';
 import { fakeDataSource, query } from '../test/fixtures';
 import { type TidemarkQuery } from '../types';
 import { QueryHelp } from './QueryHelp';
@@ -7,7 +9,8 @@ import { QueryHelp } from './QueryHelp';
 async function setUp(rollup = '', resources: Parameters<typeof fakeDataSource>[0] = {}) {
   const { datasource } = fakeDataSource(resources);
   const onClickExample = jest.fn<void, [TidemarkQuery]>();
-  const help = <QueryHelp datasource={datasource} query={{ ...query, rollup }} onClickExample={onClickExample} />;
+  const api = datasource as unknown as DataSourceApi<TidemarkQuery>;
+  const help = <QueryHelp datasource={api} query={{ ...query, rollup }} onClickExample={onClickExample} />;
   await act(() => Promise.resolve(render(help)));
   return { chosen: () => onClickExample.mock.lastCall?.[0] };
 }
@@ -35,4 +38,9 @@ test('says in words what each asks', async () => {
 test('has no examples while the rollups are not known', async () => {
   await setUp('', { rollups: new Error('connection refused') });
   expect(screen.queryByRole('button')).not.toBeInTheDocument();
+});
+
+test('has nothing that axe finds', async () => {
+  await setUp();
+  expect(await axeFaults()).toEqual([]);
 });
