@@ -99,6 +99,8 @@ export interface TidemarkOptions extends DataSourceJsonData {
   serverName?: string;
   /** Seconds. */
   timeout?: number;
+  /** MiB that answers take which are kept; 0 keeps none. Default 64. */
+  cacheMiB?: number;
   /** Addresses of the sidecars, for the live stream. A provisioned text has commas between them. */
   sidecarUrls?: string[] | string;
   /** Names of headers for a proxy before the cluster; those from 1 up to the first that is missing count. */

@@ -20,7 +20,7 @@ export function AuthSettings(props: Props) {
       title={t('config.auth.title', 'Authentication')}
       description={t(
         'config.auth.description',
-        'It needs to read the indices under the index prefix, and nothing else.'
+        'The data source needs to read the indices under the index prefix, and nothing else.'
       )}
     >
       <InlineField

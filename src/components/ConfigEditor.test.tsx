@@ -161,13 +161,16 @@ describe('sidecars', () => {
   });
 });
 
-test('takes the time that a request may take', async () => {
+test.each([
+  ['the time that a request may take', 'Timeout', 'timeout', '5', 5],
+  ['how much is kept', 'Cache', 'cacheMiB', '0', 0],
+])('takes %s', async (_, name, setting, text, value) => {
   const { changed } = setUp();
-  await userEvent.click(screen.getByRole('button', { name: /Additional settings/ }));
-  await userEvent.type(screen.getByRole('spinbutton', { name: /timeout/i }), '5');
-  expect(changed()).toMatchObject({ jsonData: { timeout: 5 } });
-  await userEvent.clear(screen.getByRole('spinbutton', { name: /timeout/i }));
-  expect(changed()?.jsonData.timeout).toBeUndefined();
+  await userEvent.click(screen.getByRole('button', { name: 'Additional settings' }));
+  await userEvent.type(screen.getByRole('spinbutton', { name }), text);
+  expect(changed()?.jsonData).toMatchObject({ [setting]: value });
+  await userEvent.clear(screen.getByRole('spinbutton', { name }));
+  expect(changed()?.jsonData).toHaveProperty(setting, undefined);
 });
 
 test.each(['es:9200', 'ftp://es', 'https://user@es:9200'])('the address %s is marked as wrong', (url) => {

@@ -47,11 +47,11 @@ export function ConfigEditor(props: Props) {
         title={t('config.additional.title', 'Additional settings')}
         description={t(
           'config.additional.description',
-          'How long a request may take, and headers for a proxy before the cluster.'
+          'How long a request may take, how much is kept, and headers for a proxy before the cluster.'
         )}
-        isOpen={jsonData.timeout !== undefined || hasHeaders}
+        isOpen={jsonData.timeout !== undefined || jsonData.cacheMiB !== undefined || hasHeaders}
       >
-        <Timeout {...props} />
+        <Limits {...props} />
         <HeaderSettings {...props} />
       </Section>
     </Stack>
@@ -77,27 +77,47 @@ function Introduction() {
   );
 }
 
-function Timeout({ options, onOptionsChange }: Props) {
+/** What few need to change. */
+function Limits({ options, onOptionsChange }: Props) {
   const { jsonData, readOnly } = options;
-  const changeTimeout = (text: string) => {
-    const seconds = Number.parseInt(text, 10);
-    onOptionsChange({ ...options, jsonData: { ...jsonData, timeout: seconds > 0 ? seconds : undefined } });
-  };
+  const change = (changed: Partial<TidemarkOptions>) =>
+    onOptionsChange({ ...options, jsonData: { ...jsonData, ...changed } });
   return (
-    <Setting
-      label={t('config.timeout.label', 'Timeout')}
-      tooltip={t(
-        'config.timeout.tooltip',
-        "How many seconds a request to the cluster may take. Empty: what Grafana's server is set to."
-      )}
-      placeholder={t('config.timeout.placeholder', 'Seconds')}
-      type="number"
-      min={1}
-      disabled={readOnly}
-      value={jsonData.timeout ?? ''}
-      onChange={changeTimeout}
-    />
+    <>
+      <Setting
+        label={t('config.timeout.label', 'Timeout')}
+        tooltip={t(
+          'config.timeout.tooltip',
+          "How many seconds a request to the cluster may take. Empty: what Grafana's server is set to."
+        )}
+        placeholder={t('config.timeout.placeholder', 'Seconds')}
+        type="number"
+        min={1}
+        disabled={readOnly}
+        value={jsonData.timeout ?? ''}
+        onChange={(text) => change({ timeout: wholeNumber(text) || undefined })}
+      />
+      <Setting
+        label={t('config.cache.label', 'Cache')}
+        tooltip={t(
+          'config.cache.tooltip',
+          'How many MiB the answers take that are kept of windows that do not change any more: up to 1,024, and 0 keeps none. Empty: 64.'
+        )}
+        placeholder="64"
+        type="number"
+        min={0}
+        max={1024}
+        disabled={readOnly}
+        value={jsonData.cacheMiB ?? ''}
+        onChange={(text) => change({ cacheMiB: wholeNumber(text) })}
+      />
+    </>
   );
+}
+
+function wholeNumber(text: string): number | undefined {
+  const number = Number.parseInt(text, 10);
+  return number >= 0 ? number : undefined;
 }
 
 function Warnings({ options }: { options: Settings }) {

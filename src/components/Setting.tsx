@@ -8,7 +8,7 @@ export const WIDTH = 46;
 export const COLUMNS = 38;
 
 type FieldProps = Pick<ComponentProps<typeof InlineField>, 'label' | 'tooltip' | 'required' | 'disabled' | 'error'>;
-type InputProps = Pick<ComponentProps<typeof Input>, 'aria-label' | 'placeholder' | 'type' | 'min' | 'value'>;
+type InputProps = Pick<ComponentProps<typeof Input>, 'aria-label' | 'placeholder' | 'type' | 'min' | 'max' | 'value'>;
 
 interface Props extends FieldProps, InputProps {
   onChange: (text: string) => void;
