@@ -1,4 +1,5 @@
 import { type DataFrame, dateTime, type Field, FieldType, type QueryResultMeta } from '@grafana/data';
+import { t } from '../i18n';
 import { type LiveState } from './reader';
 import { firstFrom, type Row, type Series, seriesKey } from './rows';
 import { type Span } from './span';
@@ -160,7 +161,11 @@ function newFrame({ key, name, labels, config }: Series, axis: Axis, head: DataF
 function mergedMeta(meta: QueryResultMeta = {}, { notices, info, failure }: LiveState): QueryResultMeta {
   const all = [...(meta.notices ?? []), ...notices];
   if (failure) {
-    const text = `the newest values are missing, and come by themselves once the live stream is back: ${failure}`;
+    const text = t(
+      'live.missing',
+      'the newest values are missing, and come by themselves once the live stream is back: {{failure}}',
+      { failure }
+    );
     all.push({ severity: 'warning', text });
   }
   const distinct = new Map(all.map((notice) => [notice.text, notice]));

@@ -7,6 +7,7 @@ import {
   type QueryResultMetaNotice,
 } from '@grafana/data';
 import { errorMessage } from '../errors';
+import { t } from '../i18n';
 import { type Row, Rows } from './rows';
 
 /** The first and the longest wait before a channel that was closed is opened again, ms. */
@@ -74,13 +75,13 @@ export class Reader {
   /** The channel was closed, or refused. */
   end(): LiveState {
     this.connect(false);
-    this.failure ??= 'Grafana has closed the channel';
+    this.failure ??= t('live.closed', 'Grafana has closed the channel');
     return this.state();
   }
 
   /** The channel is not connected for long. */
   silence(): LiveState {
-    this.failure ??= 'the browser has no connection to Grafana Live';
+    this.failure ??= t('live.disconnected', 'the browser has no connection to Grafana Live');
     return this.state();
   }
 
@@ -111,7 +112,7 @@ export class Reader {
       this.failure = undefined;
       this.attempts = 0;
     } catch (error) {
-      this.failure = `a message cannot be read: ${errorMessage(error)}`;
+      this.failure = t('live.unreadable', 'a message cannot be read: {{reason}}', { reason: errorMessage(error) });
     }
   }
 }

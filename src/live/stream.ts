@@ -7,6 +7,7 @@ import {
 } from '@grafana/data';
 import { config } from '@grafana/runtime';
 import { combineLatest, defer, map, type Observable, of, switchMap, throttleTime } from 'rxjs';
+import { t } from '../i18n';
 import { isAnnotations } from '../query';
 import { type TidemarkQuery } from '../types';
 import { type Channel } from './channel';
@@ -72,13 +73,16 @@ export function withLive(
 /** Why a request can be answered only once. */
 function obstacleOf({ requestId }: DataQueryRequest): string | undefined {
   if (!config.liveEnabled) {
-    return "Grafana Live is switched off, by max_connections in the section [live] of Grafana's configuration";
+    return t(
+      'live.disabled',
+      "Grafana Live is switched off, by max_connections in the section [live] of Grafana's configuration"
+    );
   }
-  return requestId?.startsWith(MIXED) ? 'panels of the data source Mixed cannot' : undefined;
+  return requestId?.startsWith(MIXED) ? t('live.mixed', 'panels of the data source Mixed cannot') : undefined;
 }
 
 function still(obstacle: string): LiveState {
-  const text = `the panel does not go on by itself: ${obstacle}`;
+  const text = t('live.still', 'the panel does not go on by itself: {{obstacle}}', { obstacle });
   return { rows: [], notices: [{ severity: 'warning', text }], current: false };
 }
 
