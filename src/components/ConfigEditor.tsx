@@ -15,6 +15,7 @@ import { TlsSettings } from './TlsSettings';
 
 type Props = DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions>;
 
+const DEFAULT_CACHE = '64';
 const DOCS = 'https://github.com/tidemark/tidemark/blob/main/docs/query-editor.md#settings-of-the-data-source';
 
 /** The settings page of the data source. */
@@ -103,7 +104,7 @@ function Limits({ options, onOptionsChange }: Props) {
           'config.cache.tooltip',
           'How many MiB the answers take that are kept of windows that do not change any more: up to 1,024, and 0 keeps none. Empty: 64.'
         )}
-        placeholder="64"
+        placeholder={DEFAULT_CACHE}
         type="number"
         min={0}
         max={1024}

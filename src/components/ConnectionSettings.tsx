@@ -7,6 +7,9 @@ import { Setting } from './Setting';
 
 type Props = DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions>;
 
+const EXAMPLE = 'http://127.0.0.1:9200';
+const DEFAULT_PREFIX = 'tidemark';
+
 /** Where the rollups are. */
 export function ConnectionSettings({ options, onOptionsChange }: Props) {
   const { url, jsonData, readOnly } = options;
@@ -30,7 +33,7 @@ export function ConnectionSettings({ options, onOptionsChange }: Props) {
           isWrong &&
           t('config.url.error', 'This is no address: it begins with http:// or https://, and has no user name in it')
         }
-        placeholder="http://127.0.0.1:9200"
+        placeholder={EXAMPLE}
         required
         disabled={readOnly}
         value={url}
@@ -42,7 +45,7 @@ export function ConnectionSettings({ options, onOptionsChange }: Props) {
           'config.index-prefix.tooltip',
           "The first part of the names of Tidemark's indices: elasticsearch.index_prefix in the sidecar's configuration."
         )}
-        placeholder="tidemark"
+        placeholder={DEFAULT_PREFIX}
         disabled={readOnly}
         value={jsonData.indexPrefix ?? ''}
         onChange={(text) =>

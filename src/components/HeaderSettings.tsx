@@ -7,6 +7,8 @@ import { type TidemarkOptions, type TidemarkSecureOptions } from '../types';
 
 type Props = DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions>;
 
+const EXAMPLE = 'X-Custom-Header';
+
 /** Headers that a proxy before the cluster wants. */
 export function HeaderSettings({ options, onOptionsChange }: Props) {
   const [added, setAdded] = useState<number[]>([]);
@@ -62,7 +64,7 @@ function HeaderRow({ position, header, disabled, onChange, onRemove }: RowProps)
         <Input
           id={`${id}name`}
           aria-label={t('config.headers.name.name', 'Header {{position}}', { position })}
-          placeholder="X-Custom-Header"
+          placeholder={EXAMPLE}
           width={24}
           value={header.name}
           onChange={({ currentTarget }) => onChange({ ...header, name: currentTarget.value.trim() })}

@@ -13,7 +13,7 @@ interface Props {
 export function Section({ title, description, isOpen, children }: Props) {
   const id = useId();
   const heading = (
-    <Text element="h3" id={id}>
+    <Text element="h2" variant="h3" id={id}>
       {title}
     </Text>
   );

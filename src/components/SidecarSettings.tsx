@@ -9,6 +9,8 @@ import { COLUMNS, LABEL_WIDTH } from './Setting';
 
 type Props = DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureOptions>;
 
+const EXAMPLE = 'http://tidemark-1:8089\nhttp://tidemark-2:8089';
+
 /** Where the live stream comes from. */
 export function SidecarSettings({ options, onOptionsChange }: Props) {
   const { jsonData, readOnly } = options;
@@ -47,7 +49,7 @@ export function SidecarSettings({ options, onOptionsChange }: Props) {
           id="sidecar-addresses"
           cols={COLUMNS}
           rows={3}
-          placeholder={'http://tidemark-1:8089\nhttp://tidemark-2:8089'}
+          placeholder={EXAMPLE}
           aria-invalid={wrong !== undefined}
           value={draft ?? urls.join('\n')}
           onChange={({ currentTarget }) => change(currentTarget.value)}

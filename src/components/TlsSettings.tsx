@@ -11,6 +11,11 @@ type Props = DataSourcePluginOptionsEditorProps<TidemarkOptions, TidemarkSecureO
 type Secret = keyof TidemarkSecureOptions;
 
 const ROWS = 6;
+const EXAMPLES = {
+  certificate: '-----BEGIN CERTIFICATE-----',
+  key: '-----BEGIN PRIVATE KEY-----',
+  name: 'es.example.com',
+};
 
 /** How the connections to the cluster and to the sidecars are encrypted, and who is trusted. */
 export function TlsSettings(props: Props) {
@@ -46,7 +51,7 @@ export function TlsSettings(props: Props) {
           name="tlsCACert"
           label={t('config.tls.ca-certificate.label', 'CA certificate')}
           tooltip={t('config.tls.ca-certificate.tooltip', "The authority's certificate, in PEM.")}
-          placeholder="-----BEGIN CERTIFICATE-----"
+          placeholder={EXAMPLES.certificate}
           rows={ROWS}
           required
         />
@@ -69,7 +74,7 @@ export function TlsSettings(props: Props) {
             'config.tls.server-name.tooltip',
             "The name that is looked for in the server's certificate. Empty: the name in the address."
           )}
-          placeholder="es.example.com"
+          placeholder={EXAMPLES.name}
           disabled={options.readOnly}
           value={jsonData.serverName ?? ''}
           onChange={(serverName) => change({ serverName })}
@@ -79,7 +84,7 @@ export function TlsSettings(props: Props) {
           name="tlsClientCert"
           label={t('config.tls.client-certificate.label', 'Client certificate')}
           tooltip={t('config.tls.client-certificate.tooltip', 'The certificate that is shown, in PEM.')}
-          placeholder="-----BEGIN CERTIFICATE-----"
+          placeholder={EXAMPLES.certificate}
           rows={ROWS}
           required
         />
@@ -88,7 +93,7 @@ export function TlsSettings(props: Props) {
           name="tlsClientKey"
           label={t('config.tls.client-key.label', 'Client key')}
           tooltip={t('config.tls.client-key.tooltip', "The certificate's private key, in PEM.")}
-          placeholder="-----BEGIN PRIVATE KEY-----"
+          placeholder={EXAMPLES.key}
           rows={ROWS}
           required
         />

@@ -14,6 +14,8 @@ import { RollupsMessage } from './RollupsMessage';
 
 type Props = QueryEditorProps<TidemarkDataSource, TidemarkQuery, TidemarkOptions, TidemarkVariableQuery>;
 
+const EXAMPLE = 'web-[0-9]+';
+
 /** What a dashboard variable lists. */
 export function VariableQueryEditor({ datasource, query: stored, range, onChange, onRunQuery }: Props) {
   const state = useRollups(datasource);
@@ -76,7 +78,7 @@ export function VariableQueryEditor({ datasource, query: stored, range, onChange
               'variable-editor.regex.description',
               'Only values that match this regular expression as a whole. Empty: every value.'
             )}
-            placeholder="web-[0-9]+"
+            placeholder={EXAMPLE}
             value={query.regex}
             onCommit={(regex) => update({ regex })}
           />
