@@ -12,6 +12,8 @@ import { Menu } from './Menu';
 import { toOptions } from './options';
 import { PillsField } from './PillsField';
 
+const EXAMPLE = 'web-[0-9]+';
+
 interface Props {
   datasource: TidemarkDataSource;
   rollup: string;
@@ -126,7 +128,7 @@ function FilterValues({ id, number, datasource, rollup, range, filter, onChange 
         <CommitInput
           id={`${id}values`}
           value={filter.values[0] ?? ''}
-          placeholder="web-[0-9]+"
+          placeholder={EXAMPLE}
           minWidth={24}
           maxWidth={80}
           onCommit={(pattern) => onChange({ ...filter, values: pattern ? [pattern] : [] })}
