@@ -29,6 +29,7 @@ import { toFilters } from './adHoc';
 import { annotationSupport } from './annotations';
 import { valueLabel } from './filter';
 import { testResult } from './health';
+import { ExampleBox } from './hooks/useExample';
 import { interpolateFilters, interpolateQuery } from './interpolate';
 import { LiveChannels } from './live/channels';
 import { isStream, withLive } from './live/stream';
@@ -75,6 +76,7 @@ export interface ValuesRequest {
 
 export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, TidemarkOptions> {
   override annotations = annotationSupport;
+  readonly examples = new ExampleBox();
   private readonly channels = new LiveChannels(this.uid);
 
   constructor(

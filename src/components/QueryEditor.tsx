@@ -3,6 +3,7 @@ import { Stack } from '@grafana/ui';
 import { useEffect } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { useChange } from '../hooks/useChange';
+import { useExample } from '../hooks/useExample';
 import { useRollups } from '../hooks/useRollups';
 import { isNewer, migrate, QUERY_VERSION } from '../migrate';
 import { fitToRollup, isComplete, withDefaults } from '../query';
@@ -40,6 +41,8 @@ function CurrentQuery({ datasource, query: saved, app, range, data, onChange, on
     }
   };
   const change = useChange(query, apply);
+
+  useExample(datasource.examples, saved, onRunQuery);
 
   useEffect(() => {
     if (isNew && first) {

@@ -1,24 +1,42 @@
 import { type DataSourceApi } from '@grafana/data';
 import { act, render, screen, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { useState } from 'react';
 import { axeFaults } from '../test/axe';
 import { fakeDataSource, query } from '../test/fixtures';
 import { type TidemarkQuery } from '../types';
+import { QueryEditor } from './QueryEditor';
 import { QueryHelp } from './QueryHelp';
 
-async function setUp(rollup = '', resources: Parameters<typeof fakeDataSource>[0] = {}) {
+/** Shows the help beside the editor, as Grafana does. */
+async function setUp(rollup = 'log_writes', resources: Parameters<typeof fakeDataSource>[0] = {}) {
   const { datasource } = fakeDataSource(resources);
   const onClickExample = jest.fn<void, [TidemarkQuery]>();
-  const api = datasource as unknown as DataSourceApi<TidemarkQuery>;
-  const help = <QueryHelp datasource={api} query={{ ...query, rollup }} onClickExample={onClickExample} />;
-  await act(() => Promise.resolve(render(help)));
-  return { chosen: () => onClickExample.mock.lastCall?.[0] };
+  const onRunQuery = jest.fn<void, []>();
+  function Host() {
+    const [current, setCurrent] = useState<TidemarkQuery>({ ...query, rollup });
+    onClickExample.mockImplementation((example) => setCurrent({ ...example, refId: 'B' }));
+    return (
+      <>
+        <QueryHelp
+          datasource={datasource as unknown as DataSourceApi<TidemarkQuery>}
+          query={current}
+          onClickExample={onClickExample}
+        />
+        <QueryEditor datasource={datasource} query={current} onChange={setCurrent} onRunQuery={onRunQuery} />
+      </>
+    );
+  }
+  await act(() => Promise.resolve(render(<Host />)));
+  return { chosen: () => onClickExample.mock.lastCall?.[0], onRunQuery };
 }
 
-test('runs an example of the first rollup that can tell', async () => {
-  const { chosen } = await setUp();
+test('runs an example of the rollup that can tell', async () => {
+  const { chosen, onRunQuery } = await setUp('requests');
   await userEvent.click(screen.getByRole('button', { name: 'How large is the share of errors?' }));
   expect(chosen()).toMatchObject({ refId: 'A', rollup: 'log_writes', stat: 'ratio', condition: 'errors' });
+  expect(onRunQuery).toHaveBeenCalledTimes(1);
+  expect(screen.getByRole('combobox', { name: 'of condition' })).toHaveValue('errors');
 });
 
 test('prefers the rollup that is chosen', async () => {
@@ -36,8 +54,8 @@ test('says in words what each asks', async () => {
 });
 
 test('has no examples while the rollups are not known', async () => {
-  await setUp('', { rollups: new Error('connection refused') });
-  expect(screen.queryByRole('button')).not.toBeInTheDocument();
+  await setUp('log_writes', { rollups: new Error('connection refused') });
+  expect(screen.queryByRole('button', { name: 'Who writes most?' })).not.toBeInTheDocument();
 });
 
 test('has nothing that axe finds', async () => {

@@ -10,11 +10,16 @@ import { displayText } from '../query';
 import { type TidemarkQuery } from '../types';
 
 /** Queries to begin with, by what people want to know. */
-export function QueryHelp({ datasource, query, onClickExample }: QueryEditorHelpProps<TidemarkQuery>) {
+export function QueryHelp({ datasource: api, query, onClickExample }: QueryEditorHelpProps<TidemarkQuery>) {
+  const datasource = api as unknown as TidemarkDataSource;
   const styles = useStyles2(getStyles);
   const id = useId();
-  const { rollups } = useRollups(datasource as unknown as TidemarkDataSource);
+  const { rollups } = useRollups(datasource);
   const chosenFirst = [...rollups].sort((a, b) => Number(b.name === query.rollup) - Number(a.name === query.rollup));
+  const ask = (example: TidemarkQuery) => {
+    datasource.examples.put(example);
+    onClickExample(example);
+  };
   return (
     <>
       <Text element="h2" variant="h5" id={id}>
@@ -23,7 +28,7 @@ export function QueryHelp({ datasource, query, onClickExample }: QueryEditorHelp
       <ul className={styles.examples} aria-labelledby={id}>
         {examplesOf(chosenFirst).map((example) => (
           <li key={example.question}>
-            <Button variant="secondary" size="sm" fill="outline" onClick={() => onClickExample(example.query)}>
+            <Button variant="secondary" size="sm" fill="outline" onClick={() => ask(example.query)}>
               {example.question}
             </Button>
             <div>
