@@ -20,12 +20,21 @@ const OPERATORS: Record<FilterOperator, () => string> = {
 
 export const OPERATOR_NAMES = Object.keys(OPERATORS) as FilterOperator[];
 
-/** The name of an operator, in words where a filter has several values. */
+/** The name of an operator, in words where it has no sign, or where a filter has several values. */
 function operatorName({ op, values }: Filter): string {
-  if (values.length > 1 && op === '=') {
-    return t('filter.one-of', 'one of');
+  const isOfSeveral = values.length > 1;
+  switch (op) {
+    case '=':
+      return isOfSeveral ? t('filter.one-of', 'one of') : op;
+    case '!=':
+      return isOfSeveral ? t('filter.not-one-of', 'not one of') : op;
+    case 'exists':
+      return t('filter.exists-name', 'exists');
+    case '!exists':
+      return t('filter.exists-not-name', '!exists');
+    default:
+      return op;
   }
-  return values.length > 1 && op === '!=' ? t('filter.not-one-of', 'not one of') : op;
 }
 
 /** The operators to choose from for a filter. */

@@ -1,3 +1,4 @@
+import { dateTimeFormat } from '@grafana/data';
 import { HealthStatus } from '@grafana/runtime';
 import { type HealthDetails } from './health';
 import { fakeDataSource } from './test/fixtures';
@@ -18,7 +19,7 @@ test('names the rollups, how fresh they are, and the versions', async () => {
   expect(details?.message).toBe('');
   expect(details?.verboseMessage).toBe(
     'Cluster elasticsearch 8.19.0, plugin 1.2.3, indices tidemark-*\n' +
-      'log_writes: sealed up to 2026-01-01T00:59:40Z, 20s ago'
+      `log_writes: sealed up to ${dateTimeFormat(fresh.tidemark)}, 20s ago`
   );
 });
 

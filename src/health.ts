@@ -1,4 +1,4 @@
-import { rangeUtil, type TestDataSourceResponse } from '@grafana/data';
+import { dateTimeFormat, rangeUtil, type TestDataSourceResponse } from '@grafana/data';
 import { t } from './i18n';
 
 interface RollupHealth {
@@ -66,7 +66,7 @@ function rollupLine({ name, tidemark, behindSeconds }: RollupHealth): string {
     ? t('health.rollup.unsealed', '{{name}}: nothing sealed yet', { name })
     : t('health.rollup.sealed', '{{name}}: sealed up to {{time}}, {{behind}} ago', {
         name,
-        time: tidemark,
+        time: dateTimeFormat(tidemark),
         behind: duration(behindSeconds ?? 0),
       });
 }
