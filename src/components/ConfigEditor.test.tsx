@@ -218,6 +218,40 @@ describe('headers', () => {
   });
 });
 
+test('a data source that is provisioned cannot be changed', async () => {
+  const { changed } = setUp({ readOnly: true, jsonData: { authMethod: 'apiKey' }, secureJsonFields: { apiKey: true } });
+  await userEvent.click(screen.getByRole('button', { name: 'Additional settings' }));
+  await userEvent.click(screen.getByRole('button', { name: 'Live stream' }));
+  await userEvent.click(screen.getByRole('button', { name: 'Reset' }));
+  expect(changed()).toBeUndefined();
+  for (const role of ['textbox', 'spinbutton', 'combobox', 'checkbox']) {
+    for (const field of screen.getAllByRole(role)) {
+      expect(field).toBeDisabled();
+    }
+  }
+});
+
+test('Tab goes through the fields in the order of the page', async () => {
+  setUp({ basicAuth: true });
+  const order = [
+    /documentation/,
+    /connection URL/,
+    /Index prefix/,
+    /Authentication method/,
+    /User/,
+    /Password/,
+    /Add self-signed certificate/,
+    /TLS client authentication/,
+    /Skip TLS certificate validation/,
+    /Live stream/,
+    /Additional settings/,
+  ];
+  for (const name of order) {
+    await userEvent.tab();
+    expect(document.activeElement).toHaveAccessibleName(expect.stringMatching(name));
+  }
+});
+
 test.each<[string, Partial<Settings>]>([
   ['nothing set', {}],
   [

@@ -82,7 +82,7 @@ function HeaderRow({ position, header, disabled, onChange, onRemove }: RowProps)
           width={24}
           isConfigured={header.isStored}
           value={header.value}
-          onReset={() => onChange({ ...header, value: '', isStored: false })}
+          onReset={() => !disabled && onChange({ ...header, value: '', isStored: false })}
           onChange={({ currentTarget }) => onChange({ ...header, value: currentTarget.value })}
         />
       </InlineField>

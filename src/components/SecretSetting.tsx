@@ -30,7 +30,8 @@ export function SecretSetting({ name, label, tooltip, placeholder, required, row
     required,
     isConfigured: Boolean(options.secureJsonFields[name]),
     value: options.secureJsonData?.[name] ?? '',
-    onReset: () => set(''),
+    // The button stays in a data source that cannot be edited.
+    onReset: () => !options.readOnly && set(''),
   };
   return (
     <InlineField
