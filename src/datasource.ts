@@ -27,9 +27,9 @@ import {
 import { type Observable } from 'rxjs';
 import { toFilters } from './adHoc';
 import { annotationSupport } from './annotations';
+import { ExampleBox } from './examples';
 import { valueLabel } from './filter';
 import { testResult } from './health';
-import { ExampleBox } from './hooks/useExample';
 import { interpolateFilters, interpolateQuery } from './interpolate';
 import { LiveChannels } from './live/channels';
 import { isStream, withLive } from './live/stream';

@@ -1,3 +1,4 @@
+import { toCode } from './code';
 import { t } from './i18n';
 import { withDefaults } from './query';
 import { type Rollup, type TidemarkQuery } from './types';
@@ -12,6 +13,24 @@ export interface Example {
 interface Recipe extends Pick<Example, 'question' | 'explanation'> {
   /** Asks a rollup; undefined where it cannot tell. */
   ask: (rollup: Rollup) => Partial<TidemarkQuery> | undefined;
+}
+
+/** Carries an example from the help to the editor beside it, which Grafana connects by the data source only. */
+export class ExampleBox {
+  private chosen?: string;
+
+  put(query: TidemarkQuery) {
+    this.chosen = toCode(query);
+  }
+
+  /** Whether a query is the example that was put here; it is so once. */
+  take(query: TidemarkQuery): boolean {
+    if (this.chosen === undefined || this.chosen !== toCode(query)) {
+      return false;
+    }
+    this.chosen = undefined;
+    return true;
+  }
 }
 
 /** What can be asked of the rollups, each of the first one that can tell it. */
