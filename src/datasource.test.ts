@@ -65,6 +65,27 @@ describe('the time zone of a request', () => {
   });
 });
 
+describe('a value that is chosen in Explore', () => {
+  const grouped = { ...query, groupBy: ['host'] };
+  const modify = (type: string, key: string, value: string, stored = grouped) =>
+    fakeDataSource().datasource.modifyQuery(stored, { type, options: { key, value } });
+
+  test.each([
+    ['ADD_FILTER', '='],
+    ['ADD_FILTER_OUT', '!='],
+  ])('is filtered by: %s', (type, op) => {
+    expect(modify(type, 'host', 'web-1').filters).toEqual([{ dimension: 'host', op, values: ['web-1'] }]);
+  });
+
+  test.each([
+    ['another dimension', 'ADD_FILTER', 'path', '/a'],
+    ['the series of everything else', 'ADD_FILTER', 'host', '(other)'],
+    ['another wish', 'ADD_STRING_FILTER', 'host', 'web-1'],
+  ])('changes nothing where it is of %s', (_, type, key, value) => {
+    expect(modify(type, key, value)).toBe(grouped);
+  });
+});
+
 describe('ad hoc filters of the dashboard', () => {
   const adHoc = [{ key: 'path', operator: '=|', value: '/a', values: ['/a', '/b'] }];
 

@@ -11,6 +11,7 @@ import {
   type DrilldownsApplicability,
   type LegacyMetricFindQueryOptions,
   type MetricFindValue,
+  type QueryFixAction,
   type ScopedVars,
   type TestDataSourceResponse,
   type TimeRange,
@@ -28,13 +29,13 @@ import { type Observable } from 'rxjs';
 import { toFilters } from './adHoc';
 import { annotationSupport } from './annotations';
 import { ExampleBox } from './examples';
-import { valueLabel } from './filter';
+import { valueLabel, withValue } from './filter';
 import { testResult } from './health';
 import { interpolateFilters, interpolateQuery } from './interpolate';
 import { LiveChannels } from './live/channels';
 import { isStream, withLive } from './live/stream';
 import { migrate, QUERY_VERSION } from './migrate';
-import { DEFAULT_QUERY, displayText, isAnnotations, isComplete } from './query';
+import { DEFAULT_QUERY, displayText, isAnnotations, isComplete, withDefaults } from './query';
 import { getApplicability, getTagKeys, getTagValues } from './tags';
 import { Variables } from './template';
 import { zoneName } from './timezone';
@@ -52,6 +53,9 @@ import { TidemarkVariableSupport } from './variables';
 const MENU_LIMIT = 100;
 /** How many values a dashboard variable lists; typing into its menu finds the others. */
 const VARIABLE_LIMIT = 1000;
+
+/** The value that the series of everything else has in place of the dimensions'. */
+const OTHER = '(other)';
 
 /** Types of variables that Grafana applies to queries by itself. */
 const VALUELESS: VariableType[] = ['adhoc', 'groupby'];
@@ -122,6 +126,20 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
   ): TidemarkQuery {
     const replaced = interpolateQuery(query, this.templateSrv, scopedVars);
     return isAnnotations(replaced) ? replaced : { ...replaced, filters: [...replaced.filters, ...toFilters(adHoc)] };
+  }
+
+  /**
+   * Filters by a value that was chosen in an answer, in Explore. Queries that are not grouped by the dimension have not shown it,
+   * and the series of everything else has no value.
+   */
+  override modifyQuery(query: TidemarkQuery, { type, options }: QueryFixAction): TidemarkQuery {
+    const { key, value } = options ?? {};
+    const isKept = type === 'ADD_FILTER';
+    const { groupBy, filters } = withDefaults(query);
+    if ((!isKept && type !== 'ADD_FILTER_OUT') || key === undefined || value === undefined || value === OTHER) {
+      return query;
+    }
+    return groupBy.includes(key) ? { ...query, filters: withValue(filters, key, value, isKept) } : query;
   }
 
   override getTagKeys(options?: DataSourceGetTagKeysOptions<TidemarkQuery>): Promise<MetricFindValue[]> {

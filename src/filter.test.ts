@@ -1,4 +1,4 @@
-import { filterText, isEffective, operatorOptions, withOperator } from './filter';
+import { filterText, isEffective, operatorOptions, withOperator, withValue } from './filter';
 import { type Filter, type FilterOperator } from './types';
 
 test.each<[string, FilterOperator, string[], FilterOperator, string[]]>([
@@ -37,4 +37,29 @@ test.each<[Filter, string, boolean]>([
 ])('%j reads %j, and keeps something out: %p', (filter, text, effective) => {
   expect(filterText(filter)).toBe(text);
   expect(isEffective(filter)).toBe(effective);
+});
+
+describe('a value of a dimension', () => {
+  const path: Filter = { dimension: 'path', op: '=', values: ['/a'] };
+  const matching: Filter = { dimension: 'host', op: '=~', values: ['web-.*'] };
+  const host = (op: FilterOperator, ...values: string[]): Filter => ({ dimension: 'host', op, values });
+
+  test.each<[string, Filter[], boolean, Filter[]]>([
+    ['is kept', [], true, [host('=', 'web-1')]],
+    ['is kept instead of others', [host('=', 'web-2', 'web-3'), path], true, [path, host('=', 'web-1')]],
+    ['is kept though it was left out', [host('!=', 'web-1')], true, [host('=', 'web-1')]],
+    ['is kept of those that match', [matching], true, [matching, host('=', 'web-1')]],
+    ['is left out', [path], false, [path, host('!=', 'web-1')]],
+    ['is left out like others', [host('!=', 'web-2')], false, [host('!=', 'web-2', 'web-1')]],
+    ['is left out once', [host('!=', 'web-1')], false, [host('!=', 'web-1')]],
+    [
+      'is left out of those that are kept',
+      [host('=', 'web-1', 'web-2')],
+      false,
+      [host('=', 'web-2'), host('!=', 'web-1')],
+    ],
+    ['is left out though it alone was kept', [host('=', 'web-1')], false, [host('!=', 'web-1')]],
+  ])('%s', (_, filters, isKept, expected) => {
+    expect(withValue(filters, 'host', 'web-1', isKept)).toEqual(expected);
+  });
 });

@@ -93,6 +93,20 @@ function plainAlternatives(pattern: string): string[] {
   return lists ? values : [];
 }
 
+/** Keeps only the events with a value of a dimension, or leaves them out. What was said of the dimension's values before gives way. */
+export function withValue(filters: Filter[], dimension: string, value: string, isKept: boolean): Filter[] {
+  const isOwn = (filter: Filter) => filter.dimension === dimension && (filter.op === '=' || filter.op === '!=');
+  if (isKept) {
+    return [...filters.filter((filter) => !isOwn(filter)), { dimension, op: '=', values: [value] }];
+  }
+  const leftOut = filters.find((filter) => isOwn(filter) && filter.op === '!=');
+  const others = filters
+    .filter((filter) => filter !== leftOut)
+    .map((filter) => (isOwn(filter) ? { ...filter, values: filter.values.filter((own) => own !== value) } : filter))
+    .filter((filter) => !isOwn(filter) || filter.values.length > 0);
+  return [...others, { dimension, op: '!=', values: [...new Set([...(leftOut?.values ?? []), value])] }];
+}
+
 /** How a value of a dimension is shown; a field that an event lacks is the empty string. */
 export function valueLabel(value: string): string {
   return value === '' ? t('filter.empty', '(empty)') : value;

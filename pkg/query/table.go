@@ -96,6 +96,7 @@ func (r *run) tableFrame(all []series) *data.Frame {
 		return cmp.Compare(*b.value, *a.value)
 	})
 	frame := data.NewFrame("")
+	filterable := true // Explore offers to filter by the values
 	for i, name := range p.GroupBy {
 		values := make([]string, len(rows))
 		for j, row := range rows {
@@ -103,7 +104,9 @@ func (r *run) tableFrame(all []series) *data.Frame {
 				values[j] = row.key[i]
 			}
 		}
-		frame.Fields = append(frame.Fields, data.NewField(name, nil, values))
+		field := data.NewField(name, nil, values)
+		field.Config = &data.FieldConfig{Filterable: &filterable}
+		frame.Fields = append(frame.Fields, field)
 	}
 	values := make([]*float64, len(rows))
 	for j, row := range rows {
