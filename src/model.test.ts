@@ -59,6 +59,7 @@ const everything: Model = {
   filters: [{ dimension: 'host', op: '!=', values: ['a'] }],
   top: '$top',
   other: true,
+  format: 'series',
   tier: '1m',
   read: 'stream',
   shift: '1d',
@@ -67,6 +68,12 @@ const everything: Model = {
   timezone: 'Asia/Shanghai',
   alias: '{{host}}',
 };
+
+test('the formats are those of the backend', () => {
+  const formats = constants(backend('table.go'), 'Format\\w+');
+  expect(formats).toHaveLength(2);
+  expect(formats.flatMap((format) => faultsOf({ rollup: 'r', format }))).toEqual([]);
+});
 
 test.each<[string, unknown]>([
   ['everything', everything],

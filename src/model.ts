@@ -4,7 +4,7 @@ import { t } from './i18n';
 import { isDuration, isMovingAverage, isPercentile, isTop } from './query';
 import { STATS } from './stat';
 import { hasVariable } from './template';
-import { type Filter, type NumberOrVariable, type TidemarkQuery } from './types';
+import { type Filter, type Format, type NumberOrVariable, type TidemarkQuery } from './types';
 
 /** What a query asks, without what Grafana and the editor keep beside it. The backend's model has the same fields. */
 export type Model = Omit<TidemarkQuery, keyof DataQuery | 'kinds' | 'overlay' | 'version' | 'editorMode'>;
@@ -25,6 +25,8 @@ const MOST_FILTERS = 20;
 const MOST_VALUES = 1000;
 
 const READS: Array<NonNullable<TidemarkQuery['read']>> = ['live', 'sealed', 'stream'];
+
+const FORMATS: Format[] = ['series', 'table'];
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 const orOff = (valid: (value: NumberOrVariable) => boolean) => (value: NumberOrVariable) => value === 0 || valid(value);
@@ -54,6 +56,7 @@ const FIELDS: Record<keyof Model, Check> = {
   alias: text(),
   shift: duration(),
   movingAverage: number(orOff(isMovingAverage), () => t('model.moving-average', 'a whole number from 2 to 1,000')),
+  format: oneOf(FORMATS),
   tier: text(),
   read: oneOf(READS),
   timezone: text(),

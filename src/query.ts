@@ -1,8 +1,8 @@
 import { filterText, isEffective } from './filter';
 import { t } from './i18n';
-import { DEFAULT_PERCENTILE, lacking, needsMeasure, statistic } from './stat';
+import { DEFAULT_PERCENTILE, hasTables, lacking, needsMeasure, statistic } from './stat';
 import { hasVariable } from './template';
-import { type NumberOrVariable, type Rollup, type TidemarkQuery } from './types';
+import { type Format, type NumberOrVariable, type Rollup, type TidemarkQuery } from './types';
 
 /** What a new query starts from; the editor fills in the rollup when the list arrives. */
 export const DEFAULT_QUERY = {
@@ -55,6 +55,13 @@ export function fitToRollup(query: TidemarkQuery, rollup: Rollup): TidemarkQuery
   );
 }
 
+/** Asks for a table or for series: a table has no points of time that could be smoothed or go on. */
+export function withFormat(query: TidemarkQuery, format: Format): TidemarkQuery {
+  return format === 'series'
+    ? { ...query, format: undefined }
+    : { ...query, format, movingAverage: undefined, read: query.read === 'stream' ? 'live' : query.read };
+}
+
 /** Chooses what the statistic needs, drops what it does not take, and counts where the rollup cannot give it. */
 export function fitToStat(query: TidemarkQuery, rollup: Rollup | undefined): TidemarkQuery {
   const { of, condition } = statistic(query.stat);
@@ -66,6 +73,7 @@ export function fitToStat(query: TidemarkQuery, rollup: Rollup | undefined): Tid
     condition: condition && known(query.condition, 'conditions'),
     over: condition === 'required' ? known(query.over, 'conditions') : undefined,
     percentile: query.stat === 'percentile' ? (query.percentile ?? DEFAULT_PERCENTILE) : undefined,
+    format: hasTables(query.stat) ? query.format : undefined,
   };
   if (of && needsMeasure(query.stat)) {
     fitted.measure ??= rollup?.[of][0];
@@ -117,7 +125,7 @@ function subject(query: TidemarkQuery): string {
 /** The query in words, for the collapsed row of the query editor. */
 export function displayText(partial: TidemarkQuery): string {
   const query = withDefaults(partial);
-  const { rollup, groupBy, top, other, shift, movingAverage, read } = query;
+  const { rollup, groupBy, top, other, shift, movingAverage, format, read } = query;
   if (!rollup) {
     return t('query.no-rollup', 'No rollup chosen');
   }
@@ -134,6 +142,7 @@ export function displayText(partial: TidemarkQuery): string {
     top && (other ? t('query.top-other', 'top {{top}} and other', { top }) : t('query.top', 'top {{top}}', { top })),
     shift && t('query.before', '{{shift}} before', { shift }),
     movingAverage && t('query.smoothed', 'smoothed over {{points}} points', { points: movingAverage }),
+    format === 'table' && t('query.table', 'as a table'),
     read === 'stream' && t('query.stream', 'as a live stream'),
   ]
     .filter(Boolean)

@@ -32,6 +32,15 @@ test('tells the unit, the points, the tiers and how fresh they are', () => {
   ]);
 });
 
+test('tells that a table is of the whole range', () => {
+  expect(read({ format: 'table' }, answer({ segments, bucketMs: 10_800_000 }, { format: 'table' }))).toEqual([
+    'events in the time range',
+    'one value of the whole range',
+    'from tier 1m up to 12:03:00, then 10s',
+    'sealed up to 12:03:20, 14s ago',
+  ]);
+});
+
 test('takes an answer to a query that was saved without what is usual', () => {
   expect(read({}, answer({ segments }, { tier: undefined, stat: undefined }))).toContain(
     'from tier 1m up to 12:03:00, then 10s'
@@ -91,6 +100,7 @@ test('tells what is known of the rollup while there is no answer', () => {
 
 test.each<[string, Partial<TidemarkQuery>]>([
   ['another rollup', { rollup: 'requests' }],
+  ['another format', { format: 'table' }],
   ['another tier', { tier: '10s' }],
   ['another statistic', { stat: 'rate' }],
 ])('takes no answer to a query of %s', (_, asked) => {

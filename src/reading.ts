@@ -40,14 +40,18 @@ export function readingOf(query: TidemarkQuery, rollup?: Rollup, data?: PanelDat
 }
 
 /** The unit of the values. */
-function unitOf({ stat, measure }: TidemarkQuery): string | undefined {
+function unitOf({ stat, measure, format }: TidemarkQuery): string | undefined {
   switch (stat) {
     case 'count':
-      return t('reading.count', 'events in each point');
+      return format === 'table'
+        ? t('reading.count-of-range', 'events in the time range')
+        : t('reading.count', 'events in each point');
     case 'rate':
       return t('reading.rate', 'events per second');
     case 'bytes':
-      return t('reading.bytes', 'bytes in each point');
+      return format === 'table'
+        ? t('reading.bytes-of-range', 'bytes in the time range')
+        : t('reading.bytes', 'bytes in each point');
     case 'ratio':
       return t('reading.ratio', 'a share: 1 is 100 %');
     case 'distinct':
@@ -76,7 +80,9 @@ function answerOf(query: TidemarkQuery, data?: PanelData): Answer | undefined {
 }
 
 function readsAlike(a: TidemarkQuery, b: TidemarkQuery): boolean {
-  return a.rollup === b.rollup && a.stat === b.stat && a.tier === b.tier;
+  return (
+    a.rollup === b.rollup && a.stat === b.stat && a.tier === b.tier && (a.format ?? 'series') === (b.format ?? 'series')
+  );
 }
 
 function answerParts(query: TidemarkQuery, { info, interval, timezone, at }: Answer, rollup?: Rollup): string[] {
@@ -92,7 +98,10 @@ function answerParts(query: TidemarkQuery, { info, interval, timezone, at }: Ans
 }
 
 /** How far points are apart, and why. */
-function pointsOf(bucketMs: number, interval: number, { tier }: TidemarkQuery, rollup?: Rollup): string {
+function pointsOf(bucketMs: number, interval: number, { tier, format }: TidemarkQuery, rollup?: Rollup): string {
+  if (format === 'table') {
+    return t('reading.one-value', 'one value of the whole range');
+  }
   const length = showLength(bucketMs);
   if (tier !== 'auto' && !hasVariable(tier)) {
     return t('reading.points-of-tier', 'a point every {{length}}, since tier {{tier}} is chosen', { length, tier });

@@ -102,6 +102,11 @@ export function isStreamed(stat: Stat): boolean {
   return !['percentile', 'distinct', 'delta'].includes(stat);
 }
 
+/** Whether a statistic has a value of a whole time range. */
+export function hasTables(stat: Stat): boolean {
+  return stat !== 'delta';
+}
+
 /** What the statistic needs of a rollup that keeps none of it. */
 export function lacking(stat: Stat, rollup: Rollup): Source | undefined {
   const { of, condition } = statistic(stat);

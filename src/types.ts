@@ -20,6 +20,9 @@ export interface Filter {
 /** `live` reads all there is; `sealed` reads up to the tidemark; `stream` is `live` that goes on by itself. */
 export type ReadMode = 'live' | 'sealed' | 'stream';
 
+/** `series` has a value for each point of time, `table` one value of the whole time range in a row for each series. */
+export type Format = 'series' | 'table';
+
 /** Marks on a panel's time axis: what changed a rollup's values, or will. */
 export type AnnotationKind = 'corrections' | 'redefinitions' | 'restarts' | 'unsealed';
 
@@ -54,6 +57,8 @@ export interface TidemarkQuery extends DataQuery {
   top?: NumberOrVariable;
   /** One more series of everything that is not in the top. */
   other?: boolean;
+  /** Default `series`. A table has no delta, no moving average and no stream. */
+  format?: Format;
   /** `auto`, or a tier's length such as `10s`. */
   tier: string;
   /** When absent the backend reads `sealed` for alerting, else `live`. */

@@ -162,6 +162,7 @@ describe('with the keyboard alone', () => {
       ['combobox', 'compare with an earlier time'],
       ['textbox', 'smooth over points'],
       ['combobox', 'tier length'],
+      ['radio', 'Series'],
       ['radio', 'Live'],
     ];
     for (const [role, name] of fields) {

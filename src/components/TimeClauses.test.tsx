@@ -81,6 +81,38 @@ describe('the tier', () => {
   });
 });
 
+describe('the format', () => {
+  const table = () => screen.getByRole('radio', { name: 'Table' });
+
+  test('can be a table, which is not smoothed and no stream', async () => {
+    const { changed } = await showEditor({ movingAverage: 5, read: 'stream' });
+    await userEvent.click(table());
+    expect(changed()).toMatchObject({ format: 'table', read: 'live' });
+    expect(changed()?.movingAverage).toBeUndefined();
+    expect(screen.queryByRole('textbox', { name: 'smooth over points' })).not.toBeInTheDocument();
+    expect(screen.getByRole('radio', { name: 'Live stream' })).toBeDisabled();
+  });
+
+  test('is series again', async () => {
+    const { changed } = await showEditor({ format: 'table' });
+    await userEvent.click(screen.getByRole('radio', { name: 'Series' }));
+    expect(changed()?.format).toBeUndefined();
+  });
+
+  test('is no table of a delta, with the reason', async () => {
+    await showEditor({ stat: 'delta' });
+    expect(table()).toBeDisabled();
+    expect(screen.getByText('Table').title).toMatch(/^Not of a delta/);
+  });
+
+  test('becomes series with a delta', async () => {
+    const { changed } = await showEditor({ format: 'table' });
+    await choose('Show statistic', /^Delta/);
+    expect(changed()).toMatchObject({ stat: 'delta' });
+    expect(changed()?.format).toBeUndefined();
+  });
+});
+
 describe('what is read', () => {
   const stream = () => screen.getByRole('radio', { name: 'Live stream' });
   /** What the pointer finds on its label. */

@@ -2,9 +2,9 @@ import { dateTimeFormat } from '@grafana/data';
 import { type ComboboxOption, RadioButtonGroup } from '@grafana/ui';
 import { useId } from 'react';
 import { t } from '../i18n';
-import { isDuration, isMovingAverage, toNumber } from '../query';
-import { isStreamed } from '../stat';
-import { type ReadMode, type Rollup, type TidemarkQuery } from '../types';
+import { isDuration, isMovingAverage, toNumber, withFormat } from '../query';
+import { hasTables, isStreamed } from '../stat';
+import { type Format, type ReadMode, type Rollup, type TidemarkQuery } from '../types';
 import { Choice, Text } from './Choice';
 import { Clause } from './Clause';
 
@@ -39,6 +39,7 @@ const shifts = (): Array<ComboboxOption<string>> => [
 /** Which time is read, how finely and how far, and how it is drawn. */
 export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Props) {
   const id = useId();
+  const isTable = query.format === 'table';
   return (
     <>
       <Choice
@@ -56,20 +57,22 @@ export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Pro
         hint={t('time-clauses.shift-hint', 'Or type how much earlier, such as 90m, 12h, 2d or 4w')}
         minWidth={12}
       />
-      <Text
-        word={t('time-clauses.average', 'smooth over')}
-        name={t('time-clauses.average-name', 'points')}
-        tooltip={t(
-          'time-clauses.average-tooltip',
-          'Each value is computed over this many points, its own and those before it: 2 to 1,000. Empty: its own only.'
-        )}
-        value={query.movingAverage ? String(query.movingAverage) : ''}
-        placeholder={t('time-clauses.average-placeholder', 'off')}
-        inputMode="numeric"
-        invalid={!isMovingAverage(query.movingAverage || undefined)}
-        minWidth={8}
-        onCommit={(text) => onChange({ movingAverage: toNumber(text) })}
-      />
+      {!isTable && (
+        <Text
+          word={t('time-clauses.average', 'smooth over')}
+          name={t('time-clauses.average-name', 'points')}
+          tooltip={t(
+            'time-clauses.average-tooltip',
+            'Each value is computed over this many points, its own and those before it: 2 to 1,000. Empty: its own only.'
+          )}
+          value={query.movingAverage ? String(query.movingAverage) : ''}
+          placeholder={t('time-clauses.average-placeholder', 'off')}
+          inputMode="numeric"
+          invalid={!isMovingAverage(query.movingAverage || undefined)}
+          minWidth={8}
+          onCommit={(text) => onChange({ movingAverage: toNumber(text) })}
+        />
+      )}
       <Choice
         word={t('time-clauses.tier', 'tier')}
         name={t('time-clauses.tier-name', 'length')}
@@ -83,6 +86,33 @@ export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Pro
         hint={t('time-clauses.tier-hint', 'What a tier does not have yet is read from finer ones')}
         minWidth={10}
       />
+      <Clause
+        word={t('time-clauses.format', 'as')}
+        name={t('time-clauses.format-name', 'format')}
+        labelId={`${id}format-label`}
+        tooltip={t(
+          'time-clauses.format-tooltip',
+          'Series have a value for each point of time. A table has one exact value of the whole time range for each series, the largest first.'
+        )}
+      >
+        <RadioButtonGroup<Format>
+          id={`${id}format`}
+          aria-label={t('time-clauses.format-label', 'Format')}
+          options={[
+            { value: 'series', label: t('time-clauses.series', 'Series') },
+            {
+              value: 'table',
+              label: t('time-clauses.table', 'Table'),
+              description: hasTables(query.stat)
+                ? undefined
+                : t('time-clauses.table-delta-description', 'Not of a delta, which compares points of time'),
+            },
+          ]}
+          disabledOptions={hasTables(query.stat) ? [] : ['table']}
+          value={query.format ?? 'series'}
+          onChange={(format) => onChange(withFormat(query, format))}
+        />
+      </Clause>
       <Clause
         word={t('time-clauses.read', 'read')}
         name={t('time-clauses.read-name', 'mode')}
@@ -115,7 +145,7 @@ export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Pro
               description: streamDescription(query, isAlert),
             },
           ]}
-          disabledOptions={isAlert && query.read !== 'stream' ? ['stream'] : []}
+          disabledOptions={(isAlert || isTable) && query.read !== 'stream' ? ['stream'] : []}
           value={query.read ?? 'live'}
           onChange={(read) => onChange({ read })}
         />
@@ -125,7 +155,10 @@ export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Pro
 }
 
 /** What a stream does, or why there is none. */
-function streamDescription({ stat, shift, movingAverage }: TidemarkQuery, isAlert: boolean): string {
+function streamDescription({ stat, shift, movingAverage, format }: TidemarkQuery, isAlert: boolean): string {
+  if (format === 'table') {
+    return t('time-clauses.stream-table-description', 'Not for a table, which has no points that could be added');
+  }
   if (isAlert) {
     return t('time-clauses.stream-alert-description', 'Not for alert rules: they are evaluated up to the tidemark');
   }
