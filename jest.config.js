@@ -32,5 +32,8 @@ module.exports = {
     ],
   },
   transformIgnorePatterns: [`/node_modules/(?!(.*/node_modules/)?(${esModules.join('|')})/)(?!.*\\.mjs$)`],
-  moduleNameMapper: { '\\.css$|^react-inlinesvg$': '<rootDir>/src/test/stub.ts' },
+  moduleNameMapper: {
+    '\\.css$|^react-inlinesvg$': '<rootDir>/src/test/stub.ts',
+    '^react/jsx-runtime$': '<rootDir>/src/jsxRuntime.ts', // as webpack does
+  },
 };

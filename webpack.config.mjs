@@ -7,7 +7,7 @@ const repository = 'https://github.com/tidemark/tidemark';
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 const { id } = JSON.parse(readFileSync(path.join(root, 'plugin.json'), 'utf8'));
 
-// Modules that Grafana itself provides at run time. react/jsx-runtime is not among them in Grafana 12.2, so it is bundled.
+// Modules that Grafana itself provides at run time.
 const externals = [
   'react',
   'react-dom',
@@ -58,7 +58,10 @@ export default (_env, { mode }) => ({
     clean: { keep: /^(gpx_|go_plugin_build_manifest)/ },
   },
   externals,
-  resolve: { extensions: ['.ts', '.tsx', '.mjs', '.js'] },
+  resolve: {
+    extensions: ['.ts', '.tsx', '.mjs', '.js'],
+    alias: { 'react/jsx-runtime$': path.join(root, 'src/jsxRuntime.ts') },
+  },
   module: {
     rules: [
       {
@@ -69,7 +72,7 @@ export default (_env, { mode }) => ({
           jsc: {
             target: 'es2022',
             parser: { syntax: 'typescript', tsx: true },
-            transform: { react: { runtime: 'automatic' } },
+            transform: { react: { runtime: 'automatic', development: false } }, // react/jsx-dev-runtime has no alias
           },
         },
       },
