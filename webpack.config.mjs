@@ -1,9 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import CopyPlugin from 'copy-webpack-plugin';
 
 const root = import.meta.dirname;
-const repository = 'https://github.com/tidemark/tidemark';
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 const { id } = JSON.parse(readFileSync(path.join(root, 'plugin.json'), 'utf8'));
 
@@ -29,19 +28,6 @@ const externals = [
 
 const fillPlaceholders = (content) =>
   content.toString().replaceAll('%VERSION%', version).replaceAll('%TODAY%', new Date().toISOString().slice(0, 10));
-
-const picture = /\.(png|svg|jpe?g|gif)$/i;
-
-/** Makes relative links of a Markdown page absolute: Grafana shows it on the plugin's page, where the repository's files are not. */
-export function linkToRepository(content) {
-  return content.toString().replace(/\]\((?!#|\/\/|[a-z][a-z\d+.-]*:)([^)#\s]+)/gi, (_match, target) => {
-    const file = path.posix.normalize(`./${target}`);
-    if (file.startsWith('..') || !existsSync(path.join(root, file))) {
-      throw new Error(`a page of the plugin links to ${target}, which is not in the repository`);
-    }
-    return `](${repository}/${picture.test(file) ? 'raw' : 'blob'}/main/${file}`;
-  });
-}
 
 export default (_env, { mode }) => ({
   mode,
@@ -84,8 +70,8 @@ export default (_env, { mode }) => ({
         { from: 'plugin.json', transform: fillPlaceholders },
         { from: 'img', to: 'img', noErrorOnMissing: true },
         { from: 'locales', to: 'locales' },
-        ...['README.md', 'CHANGELOG.md'].map((page) => ({ from: path.join(root, page), transform: linkToRepository })),
-        { from: path.join(root, 'LICENSE') },
+        { from: 'README.md' },
+        ...['CHANGELOG.md', 'LICENSE'].map((page) => ({ from: path.join(root, page) })),
         { from: '*.json', context: path.join(root, 'dashboards'), to: 'dashboards', noErrorOnMissing: true },
       ],
     }),

@@ -63,7 +63,7 @@ type block struct {
 // documents reads all pages.
 func documents(t *testing.T) []document {
 	t.Helper()
-	paths := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md"}
+	paths := []string{"README.md", "src/README.md", "CHANGELOG.md", "CONTRIBUTING.md"}
 	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("there are no documents: %v", err)
