@@ -1,6 +1,7 @@
 //go:build mage
 
-// Command mage builds, tests and shows Tidemark: `go tool mage -l` lists what it can do.
+// Command mage builds, tests and shows Tidemark: `go tool mage -l` lists what it can do. The plugin's backend is built by Grafana's
+// github.com/grafana/grafana-plugin-sdk-go/build, with this project's own settings.
 package main
 
 import (
@@ -21,8 +22,9 @@ import (
 // Build builds the plugin for this platform into dist/, and the sidecar as bin/tidemark.
 func Build(ctx context.Context) error { return build.All(ctx, os.Stdout) }
 
-// BuildAll builds the plugin and the sidecar for every platform that releases are built for.
-func BuildAll(ctx context.Context) error { return build.AllPlatforms(ctx, os.Stdout) }
+// Package builds a release into release/: the plugin and the sidecar for every platform, what they are made of, and sums. It is signed where
+// GRAFANA_ACCESS_POLICY_TOKEN is set.
+func Package(ctx context.Context) error { return build.Package(ctx, os.Stdout) }
 
 // Test runs everything: linters, builds, and all tests, with a real Kafka and a real Elasticsearch that Maven fetches once.
 func Test(ctx context.Context) error {

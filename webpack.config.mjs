@@ -26,8 +26,11 @@ const externals = [
   /^@grafana\/(data|runtime|ui)(\/unstable)?$/,
 ];
 
-const fillPlaceholders = (content) =>
-  content.toString().replaceAll('%VERSION%', version).replaceAll('%TODAY%', new Date().toISOString().slice(0, 10));
+// A package that is to be reproducible says in seconds which day it is.
+const { SOURCE_DATE_EPOCH } = process.env;
+const today = (SOURCE_DATE_EPOCH ? new Date(Number(SOURCE_DATE_EPOCH) * 1000) : new Date()).toISOString().slice(0, 10);
+
+const fillPlaceholders = (content) => content.toString().replaceAll('%VERSION%', version).replaceAll('%TODAY%', today);
 
 export default (_env, { mode }) => ({
   mode,

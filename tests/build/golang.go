@@ -3,17 +3,17 @@ package build
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/build"
+	"github.com/grafana/grafana-plugin-sdk-go/build/buildinfo"
 )
 
 // FuzzTime is how long each fuzz target runs, in the form that go test takes.
@@ -27,58 +27,53 @@ func lintStep() Step {
 
 func sidecarStep() Step {
 	return Step{Name: "build tidemark", Run: func(ctx context.Context, out io.Writer) error {
-		return buildSidecar(ctx, out, runtime.GOOS, runtime.GOARCH, filepath.Join("bin", "tidemark"+extension(runtime.GOOS)))
+		return buildSidecar(ctx, out, host, filepath.Join("bin", "tidemark"+extension(host)))
 	}}
 }
 
 func backendStep() Step {
-	return Step{Name: "build plugin backend", Run: func(context.Context, io.Writer) error {
-		return Backend(runtime.GOOS, runtime.GOARCH)
-	}}
+	return Step{Name: "build plugin backend", Run: func(context.Context, io.Writer) error { return Backend(host, time.Now()) }}
 }
 
-// Backend builds the plugin's backend for a platform into dist, by the means of Grafana's SDK.
-func Backend(system, architecture string) error {
-	// The manifest is read from where it lives: src/plugin.json is a link, which not every checkout can have.
-	err := build.SetBeforeBuildCallback(func(c build.Config) (build.Config, error) {
+// Backend builds the plugin's backend for a platform into dist, by the means of Grafana's SDK, with the time that it says it was built at.
+func Backend(platform string, at time.Time) error {
+	system, architecture, _ := strings.Cut(platform, "/")
+	product, err := readProduct()
+	if err != nil {
+		return err
+	}
+	err = build.SetBeforeBuildCallback(func(c build.Config) (build.Config, error) {
+		// The manifest is read from where it lives: src/plugin.json is a link, which not every checkout can have.
 		c.PluginJSONPath = "."
+		c.CustomVars = map[string]string{}
+		buildinfo.Info{Time: at.UnixMilli(), PluginID: product.id, Version: product.version}.AppendFlags(c.CustomVars)
+		if c.Env != nil { // it is nil where the list of sources is made
+			c.Env["GOFLAGS"] = strings.TrimSpace(os.Getenv("GOFLAGS") + " -trimpath")
+		}
 		return c, nil
 	})
 	if err != nil {
 		return err
 	}
 	if err := (build.Build{}).Custom(system, architecture); err != nil {
-		return fmt.Errorf("build the plugin's backend for %s/%s: %w", system, architecture, err)
+		return fmt.Errorf("build the plugin's backend for %s: %w", platform, err)
 	}
 	return nil
 }
 
-func buildSidecar(ctx context.Context, out io.Writer, system, architecture, path string) error {
-	version, err := version()
+func buildSidecar(ctx context.Context, out io.Writer, platform, path string) error {
+	product, err := readProduct()
 	if err != nil {
 		return err
 	}
+	system, architecture, _ := strings.Cut(platform, "/")
 	environment := []string{"GOOS=" + system, "GOARCH=" + architecture, "CGO_ENABLED=0"}
-	return execute(ctx, out, environment, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.release="+version, "-o", path, "./sidecar")
+	return execute(ctx, out, environment, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.release="+product.version, "-o", path, "./sidecar")
 }
 
-// version is the product's, which package.json holds for both halves.
-func version() (string, error) {
-	content, err := os.ReadFile("package.json")
-	if err != nil {
-		return "", fmt.Errorf("read the version: %w", err)
-	}
-	var manifest struct {
-		Version string `json:"version"`
-	}
-	if err := json.Unmarshal(content, &manifest); err != nil {
-		return "", fmt.Errorf("read the version from package.json: %w", err)
-	}
-	return manifest.Version, nil
-}
-
-func extension(system string) string {
-	if system == "windows" {
+// extension is what the names of programs end with on a platform.
+func extension(platform string) string {
+	if strings.HasPrefix(platform, "windows/") {
 		return ".exe"
 	}
 	return ""

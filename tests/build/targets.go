@@ -5,19 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"runtime"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tidemark/tidemark/tests/build/catalogue"
 	"github.com/tidemark/tidemark/tests/servers"
 )
-
-// platforms are those that releases are built for.
-var platforms = []struct{ system, architecture string }{
-	{"linux", "amd64"}, {"linux", "arm64"}, {"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"},
-}
 
 // All builds the plugin into dist, its backend for this platform, and the sidecar into bin.
 func All(ctx context.Context, out io.Writer) error {
@@ -28,27 +22,6 @@ func All(ctx context.Context, out io.Writer) error {
 		Lane{backendStep(), sidecarStep()},
 		Lane{modulesStep(), npmStep("build front end", "build")},
 	)
-}
-
-// AllPlatforms builds as All does, for every platform that releases are built for.
-func AllPlatforms(ctx context.Context, out io.Writer) error {
-	if err := checkTools(ctx, false, nodeTool, npmTool); err != nil {
-		return err
-	}
-	var lane Lane
-	for _, p := range platforms {
-		lane = append(lane, Step{
-			Name: "build for " + p.system + "/" + p.architecture,
-			Run: func(ctx context.Context, out io.Writer) error {
-				if err := Backend(p.system, p.architecture); err != nil {
-					return err
-				}
-				name := fmt.Sprintf("tidemark_%s_%s%s", p.system, p.architecture, extension(p.system))
-				return buildSidecar(ctx, out, p.system, p.architecture, filepath.Join("bin", name))
-			},
-		})
-	}
-	return Run(ctx, out, lane, Lane{modulesStep(), npmStep("build front end", "build")})
 }
 
 // TestFast runs the tests that need neither a server nor a C compiler, the long ones in short form or not at all.
@@ -77,6 +50,15 @@ func Lint(ctx context.Context, out io.Writer) error {
 	)
 }
 
+// distStep checks the built plugin, with its backend for the platforms, as Grafana and its catalogue will.
+func distStep(platforms []string, needs ...string) Step {
+	return Step{Name: "check dist", Needs: needs, Run: func(_ context.Context, out io.Writer) error {
+		sent, err := catalogue.Check("dist", platforms...)
+		_, _ = fmt.Fprintf(out, "the front end has %.1f kB, compressed, of %d kB allowed\n", float64(sent)/1000, catalogue.MaxSent/1000)
+		return err
+	}}
+}
+
 // Test runs everything: linters, the builds, and the tests of both languages with a real Kafka and a real Elasticsearch.
 func Test(ctx context.Context, out io.Writer) (err error) {
 	if err := checkTools(ctx, true, gccTool, mavenTool, nodeTool, npmTool); err != nil {
@@ -92,10 +74,7 @@ func Test(ctx context.Context, out io.Writer) (err error) {
 		environment := append(pair.Environment(), "CGO_ENABLED=1")
 		return execute(ctx, out, environment, "go", "test", "-race", "-timeout", "50m", "-p", "2", "./...")
 	}}
-	dist := Step{
-		Name: "check dist", Needs: []string{"build plugin backend", "build front end"},
-		Run: func(context.Context, io.Writer) error { return CheckDist("dist", runtime.GOOS, runtime.GOARCH) },
-	}
+	dist := distStep([]string{host}, "build plugin backend", "build front end")
 	return Run(ctx, out,
 		Lane{{Name: "start servers", Run: pair.Start}},
 		Lane{vetStep(), backendStep(), sidecarStep(), lintStep(), goTest},
@@ -159,7 +138,7 @@ func (p *Pair) Close() error {
 
 // Clean removes what builds and tests leave behind, but for what was fetched.
 func Clean() error {
-	for _, dir := range []string{"dist", "bin", "coverage"} {
+	for _, dir := range []string{"dist", "bin", "release", "coverage"} {
 		if err := os.RemoveAll(dir); err != nil {
 			return err
 		}
