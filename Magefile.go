@@ -39,6 +39,13 @@ func TestFast(ctx context.Context) error { return build.TestFast(ctx, os.Stdout)
 // Lint runs the linters and the type checkers of both languages.
 func Lint(ctx context.Context) error { return build.Lint(ctx, os.Stdout) }
 
+// Newest checks and tests the front end with the newest packages of Grafana's and the newest React.
+func Newest(ctx context.Context) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	return build.Newest(ctx, os.Stdout)
+}
+
 // Fuzz runs each fuzz target for a minute.
 func Fuzz(ctx context.Context) error { return build.Fuzz(ctx, os.Stdout) }
 

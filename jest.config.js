@@ -1,5 +1,7 @@
-// Published as ES modules only, so Jest must transform them.
+// Published as ES modules only, by this Grafana or a later one, so Jest must transform them.
 const esModules = [
+  '@react-hookz/web',
+  '@ver0/deep-equal',
   '@wojtekmaj/date-utils',
   'd3(-[a-z]+)?',
   'delaunator',

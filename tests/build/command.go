@@ -18,7 +18,13 @@ func command(name string, args ...string) func(context.Context, io.Writer) error
 
 // execute runs a program with additions to the environment ("NAME=value") and its output to out.
 func execute(ctx context.Context, out io.Writer, environment []string, name string, args ...string) error {
+	return executeIn(ctx, out, "", environment, name, args...)
+}
+
+// executeIn runs a program as execute does, in a folder.
+func executeIn(ctx context.Context, out io.Writer, dir string, environment []string, name string, args ...string) error {
 	program := exec.Command(name, args...)
+	program.Dir = dir
 	program.Stdout, program.Stderr = out, out
 	program.Env = append(os.Environ(), environment...)
 	running, err := process.Start(program, nil)

@@ -18,3 +18,22 @@ func TestTheSourcesAreOfTheTimeThatTheEnvironmentSays(t *testing.T) {
 		}
 	}
 }
+
+func TestTheNewestAreAskedForOfWhatGrafanaBringsAlong(t *testing.T) {
+	got, err := newest([]byte(`{"version": "1.2.3", "overrides": {"old": "1"}, "dependencies": {"@grafana/ui": "12.2.0", "react": "18.3.1", "other": "1.0.0"},
+		"devDependencies": {"@types/react": "18.0.0", "typescript": "5.9.3"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"version": "1.2.3"`, `"@grafana/ui": "*"`, `"react": "*"`, `"other": "1.0.0"`, `"@types/react": "*"`, `"typescript": "5.9.3"`,
+		`"old": "1"`, `"react": "$react"`,
+	} {
+		if !strings.Contains(string(got), want) {
+			t.Errorf("no %s in:\n%s", want, got)
+		}
+	}
+	if _, err := newest([]byte(`{"overrides": {}, "dependencies": {}}`)); err == nil {
+		t.Error("a package.json without devDependencies is taken")
+	}
+}
