@@ -25,6 +25,11 @@ func lintStep() Step {
 	return Step{Name: "golangci-lint", Run: command("go", "tool", "-modfile=tools/lint/go.mod", "golangci-lint", "run", "./...")}
 }
 
+// workflowsStep checks .github/workflows.
+func workflowsStep() Step {
+	return Step{Name: "actionlint", Run: command("go", "tool", "-modfile=tools/release/go.mod", "actionlint", "-color=false")}
+}
+
 func sidecarStep() Step {
 	return Step{Name: "build tidemark", Run: func(ctx context.Context, out io.Writer) error {
 		return buildSidecar(ctx, out, host, filepath.Join("bin", "tidemark"+extension(host)))

@@ -45,7 +45,7 @@ func Lint(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	return Run(ctx, out,
-		Lane{vetStep(), lintStep()},
+		Lane{vetStep(), lintStep(), workflowsStep()},
 		Lane{modulesStep(), npmStep("tsc", "typecheck"), npmStep("eslint", "lint")},
 	)
 }
@@ -77,7 +77,7 @@ func Test(ctx context.Context, out io.Writer) (err error) {
 	dist := distStep([]string{host}, "build plugin backend", "build front end")
 	return Run(ctx, out,
 		Lane{{Name: "start servers", Run: pair.Start}},
-		Lane{vetStep(), backendStep(), sidecarStep(), lintStep(), goTest},
+		Lane{vetStep(), backendStep(), sidecarStep(), lintStep(), workflowsStep(), goTest},
 		Lane{
 			modulesStep(), npmStep("tsc", "typecheck"), npmStep("eslint", "lint"), npmStep("jest", "test"),
 			npmStep("build front end", "build"), dist,
