@@ -1,6 +1,4 @@
-import { expect, test } from '@grafana/plugin-e2e';
-
-import { findSource, saveDashboard } from './grafana';
+import { expect, test } from './test';
 
 const seconds = Number(process.env.TIDEMARK_WATCH_SECONDS ?? 60);
 
@@ -16,12 +14,11 @@ interface Arrival {
   at: number;
 }
 
-test('how soon the browser has events', async ({ page, request }) => {
+test('how soon the browser has events', async ({ page, source, saveDashboard }) => {
   test.setTimeout((seconds + 120) * 1000);
-  const source = await findSource(request);
-  const path = await saveDashboard(request, source, 'tidemark-freshness-spec', 'now-5m', [
-    { title: 'Live', query: { rollup: source.rollup.name, stat: 'count', read: 'stream' }, interval: '1s' },
-  ]);
+  const query = { rollup: source.rollup.name, stat: 'count', read: 'stream' };
+  const panels = [{ title: 'Live', query, interval: '1s' }];
+  const path = await saveDashboard({ uid: 'tidemark-freshness-spec', from: 'now-5m', panels });
   const known = new Map<number, number>();
   const arrivals: Arrival[] = [];
   let begun = Infinity;

@@ -1,35 +1,56 @@
-import type { APIRequestContext, Page } from '@playwright/test';
+import type { APIRequestContext } from '@playwright/test';
 
 export const PLUGIN = 'tidemark-rollups-datasource';
 
+/** What the data source tells of a rollup, as far as tests look at it. */
 export interface Rollup {
   name: string;
   window: string;
   dimensions: string[];
+  measures: string[];
+  percentiles?: string[] | null;
+  conditions: string[];
+  distinct?: string[] | null;
 }
 
 /** What a test needs to know of the Grafana that it runs against. */
 export interface Source {
   uid: string;
   name: string;
+  url: string;
+  indexPrefix?: string;
+  /** All that it has. */
+  rollups: Rollup[];
+  /** One that has events all the time. */
   rollup: Rollup;
 }
 
-/** Finds a data source of the plugin, and in it the rollup named by TIDEMARK_ROLLUP, or the first one. */
+/**
+ * Finds the data source that TIDEMARK_DATASOURCE names, or the plugin's first one, and in it the rollup that
+ * TIDEMARK_ROLLUP names, or the first one.
+ */
 export async function findSource(request: APIRequestContext): Promise<Source> {
   const answer = await request.get('/api/datasources');
-  const all = (await answer.json()) as Array<{ uid: string; name: string; type: string }>;
-  const source = all.find((one) => one.type === PLUGIN);
-  if (!source) {
-    throw new Error(`Grafana has no data source of type ${PLUGIN}`);
+  const all = (await answer.json()) as Array<{
+    uid: string;
+    name: string;
+    type: string;
+    url: string;
+    jsonData: { indexPrefix?: string };
+  }>;
+  const named = process.env.TIDEMARK_DATASOURCE;
+  const found = all.find(({ name, type }) => type === PLUGIN && (!named || name === named));
+  if (!found) {
+    throw new Error(`Grafana has no data source of type ${PLUGIN}${named ? ` with the name ${named}` : ''}`);
   }
-  const listed = await request.get(`/api/datasources/uid/${source.uid}/resources/rollups`);
+  const listed = await request.get(`/api/datasources/uid/${found.uid}/resources/rollups`);
   const { rollups } = (await listed.json()) as { rollups: Rollup[] };
   const rollup = rollups.find((one) => one.name === process.env.TIDEMARK_ROLLUP) ?? rollups[0];
   if (!rollup) {
     throw new Error('the data source has no rollups');
   }
-  return { uid: source.uid, name: source.name, rollup };
+  const { uid, name, url, jsonData } = found;
+  return { uid, name, url, indexPrefix: jsonData.indexPrefix, rollups, rollup };
 }
 
 export interface Panel {
@@ -39,14 +60,21 @@ export interface Panel {
   interval?: string;
 }
 
+export interface Dashboard {
+  /** Its title too. */
+  uid: string;
+  /** Such as `now-5m`. */
+  from?: string;
+  panels?: Panel[];
+  /** What the variables list, by their names. */
+  variables?: Record<string, Record<string, unknown>>;
+  /** What the annotations mark, by their names. */
+  annotations?: Record<string, Record<string, unknown>>;
+}
+
 /** Saves a dashboard with the panels beside each other, and gives its path. */
-export async function saveDashboard(
-  request: APIRequestContext,
-  source: Source,
-  uid: string,
-  from: string,
-  panels: Panel[]
-): Promise<string> {
+export async function saveDashboard(request: APIRequestContext, source: Source, wanted: Dashboard): Promise<string> {
+  const { uid, from = 'now-15m', panels = [], variables = {}, annotations = {} } = wanted;
   const datasource = { type: PLUGIN, uid: source.uid };
   const dashboard = {
     uid,
@@ -62,58 +90,22 @@ export async function saveDashboard(
       gridPos: { x: (i % 2) * 12, y: Math.floor(i / 2) * 10, w: 12, h: 10 },
       targets: [{ refId: 'A', datasource, ...panel.query }],
     })),
+    templating: {
+      list: Object.entries(variables).map(([name, query]) => ({ name, type: 'query', datasource, query, refresh: 2 })),
+    },
+    annotations: {
+      list: Object.entries(annotations).map(([name, query]) => ({
+        name,
+        datasource,
+        enable: true,
+        iconColor: 'orange',
+        target: { refId: 'Anno', queryType: 'annotations', ...query },
+      })),
+    },
   };
   const answer = await request.post('/api/dashboards/db', { data: { dashboard, overwrite: true } });
   if (!answer.ok()) {
     throw new Error(`the dashboard was not saved: ${answer.status()} ${await answer.text()}`);
   }
   return `/d/${uid}`;
-}
-
-/** The points of one series; a value is null where there is none. */
-export interface Drawn {
-  name: string;
-  times: number[];
-  values: Array<number | null>;
-  notices: string[];
-}
-
-/** Reads what a panel draws, as Grafana's panel has it. */
-export async function drawn(page: Page, panelId: number): Promise<Drawn[]> {
-  return page.evaluate((id) => {
-    interface Node {
-      state?: { key?: string; data?: { series?: Frame[] }; $data?: Node } & Record<string, unknown>;
-      forEachChild?: (visit: (child: Node) => void) => void;
-    }
-    interface Frame {
-      fields: Array<{ type: string; name: string; labels?: Record<string, string>; values: ArrayLike<number | null> }>;
-      meta?: { notices?: Array<{ text: string }> };
-    }
-    const root = (window as unknown as { __grafanaSceneContext?: Node }).__grafanaSceneContext;
-    let found: Frame[] | undefined;
-    const visit = (node: Node) => {
-      if (node.state?.key === `panel-${id}`) {
-        let provider = node.state.$data;
-        while (provider && !provider.state?.data) {
-          provider = provider.state?.$data;
-        }
-        found = provider?.state?.data?.series;
-      }
-      node.forEachChild?.(visit);
-    };
-    if (root) {
-      visit(root);
-    }
-    return (found ?? []).flatMap((frame) => {
-      const time = frame.fields.find((field) => field.type === 'time');
-      return frame.fields
-        .filter((field) => field.type === 'number')
-        .map((field) => ({
-          name: field.name + JSON.stringify(field.labels ?? {}),
-          times: Array.from(time?.values ?? []) as number[],
-          values: Array.from(field.values),
-          notices: (frame.meta?.notices ?? []).map((notice) => notice.text),
-        }));
-    });
-  }, panelId);
 }

@@ -1,6 +1,7 @@
-import { expect, test } from '@grafana/plugin-e2e';
+import type { APIRequestContext } from '@playwright/test';
 
-import { drawn, findSource, saveDashboard, type Drawn } from './grafana';
+import { drawn, type Drawn } from './drawn';
+import { expect, test } from './test';
 
 // How long the panel is watched. Sidecars and servers may be restarted meanwhile.
 const watchSeconds = Number(process.env.TIDEMARK_WATCH_SECONDS ?? 60);
@@ -19,14 +20,14 @@ function checkTimes(series: Drawn) {
   }
 }
 
-test('a live panel moves, and is true', async ({ page, request }) => {
+test('a live panel moves, and is true', async ({ page, request, source, saveDashboard }) => {
   test.setTimeout((watchSeconds + 120) * 1000);
-  const source = await findSource(request);
   const query = { rollup: source.rollup.name, stat: 'count', read: 'stream' };
-  const path = await saveDashboard(request, source, 'tidemark-live-spec', 'now-5m', [
+  const panels = [
     { title: 'Live by second', query, interval: '1s' },
     { title: 'Live by window', query, interval: source.rollup.window },
-  ]);
+  ];
+  const path = await saveDashboard({ uid: 'tidemark-live-spec', from: 'now-5m', panels });
   await page.goto(path);
   await expect.poll(async () => (await drawn(page, 1))[0]?.times.length ?? 0).toBeGreaterThan(100);
 
@@ -98,7 +99,7 @@ test('a live panel moves, and is true', async ({ page, request }) => {
 
 /** The sealed counts by window. */
 async function askSealed(
-  request: Parameters<typeof findSource>[0],
+  request: APIRequestContext,
   uid: string,
   rollup: string,
   from: number,

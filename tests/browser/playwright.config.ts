@@ -24,6 +24,7 @@ export default defineConfig<PluginOptions>({
   use: {
     baseURL: url,
     trace: 'retain-on-failure',
+    actionTimeout: 20_000,
     viewport: { width: 1400, height: 900 },
     launchOptions: existsSync(chromium) ? { executablePath: chromium } : {},
     user: { user: process.env.GRAFANA_USER ?? 'admin', password: process.env.GRAFANA_PASSWORD ?? 'admin' },
