@@ -18,6 +18,8 @@ const (
 	livePhase  = 200 * time.Millisecond
 	livePause  = 800 * time.Millisecond
 	quietEvery = 5 * time.Second
+	// lookEvery is how often it is looked whether somebody reads, or whether it is time to tell.
+	lookEvery = 100 * time.Millisecond
 	// maxLive is how many entries that can be, and fullBytes from how much on it is told before, so that it fits into a Kafka message.
 	maxLive   = 100_000
 	fullBytes = 384 << 10
@@ -51,6 +53,7 @@ type teller struct {
 	epoch     int64
 	encoders  map[string]*wire.Encoder // by the hash of the definition
 	told      time.Time                // when the last batch was taken
+	look      time.Time                // when to look next whether to take one
 	refreshed time.Time                // and when room was made last
 	listened  bool                     // whether somebody reads what is told
 	published time.Time                // and the last one that was published
@@ -141,7 +144,15 @@ func (t *teller) tell(e *aggregate.Engine, atOnce bool) {
 		return
 	}
 	now := time.Now()
+	if !atOnce && now.Before(t.look) && !t.turned(e) && !t.full(e) {
+		return
+	}
 	t.listened = t.feed.Listened()
+	defer func() {
+		if t.look = now.Add(lookEvery); t.next().Before(t.look) {
+			t.look = t.next()
+		}
+	}()
 	timed, silent := t.turned(e) || !now.Before(t.next()), now.Sub(t.published) >= presentEvery
 	if now.Sub(t.refreshed) >= liveEvery {
 		t.refreshed = now
