@@ -2,6 +2,7 @@ import { type DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { Combobox, type ComboboxOption, InlineField } from '@grafana/ui';
 import { useId } from 'react';
 import { authMethod, withAuthMethod } from '../auth';
+import { useChange } from '../hooks/useChange';
 import { t } from '../i18n';
 import { type AuthMethod, type TidemarkOptions, type TidemarkSecureOptions } from '../types';
 import { SecretSetting } from './SecretSetting';
@@ -15,6 +16,7 @@ export function AuthSettings(props: Props) {
   const { options, onOptionsChange } = props;
   const id = useId();
   const method = authMethod(options);
+  const choose = useChange(method, (chosen) => onOptionsChange(withAuthMethod(options, chosen)));
   return (
     <Section
       title={t('config.auth.title', 'Authentication')}
@@ -29,13 +31,7 @@ export function AuthSettings(props: Props) {
         htmlFor={id}
         disabled={options.readOnly}
       >
-        <Combobox
-          id={id}
-          options={methods()}
-          value={method}
-          onChange={({ value }) => onOptionsChange(withAuthMethod(options, value))}
-          width={WIDTH}
-        />
+        <Combobox id={id} options={methods()} value={method} onChange={({ value }) => choose(value)} width={WIDTH} />
       </InlineField>
       {method === 'basic' && <BasicAuth {...props} />}
       {method === 'apiKey' && (
