@@ -25,31 +25,24 @@ export interface Source {
   rollup: Rollup;
 }
 
-/**
- * Finds the data source that TIDEMARK_DATASOURCE names, or the plugin's first one, and in it the rollup that
- * TIDEMARK_ROLLUP names, or the first one.
- */
+/** Reads the data source with the uid TIDEMARK_DATASOURCE, and of it the rollup TIDEMARK_ROLLUP, or the first one. */
 export async function findSource(request: APIRequestContext): Promise<Source> {
-  const answer = await request.get('/api/datasources');
-  const all = (await answer.json()) as Array<{
-    uid: string;
+  const uid = process.env.TIDEMARK_DATASOURCE ?? 'tidemark';
+  const answer = await request.get(`/api/datasources/uid/${uid}`);
+  if (!answer.ok()) {
+    throw new Error(`Grafana has no data source with the uid ${uid}`);
+  }
+  const { name, url, jsonData } = (await answer.json()) as {
     name: string;
-    type: string;
     url: string;
     jsonData: { indexPrefix?: string };
-  }>;
-  const named = process.env.TIDEMARK_DATASOURCE;
-  const found = all.find(({ name, type }) => type === PLUGIN && (!named || name === named));
-  if (!found) {
-    throw new Error(`Grafana has no data source of type ${PLUGIN}${named ? ` with the name ${named}` : ''}`);
-  }
-  const listed = await request.get(`/api/datasources/uid/${found.uid}/resources/rollups`);
+  };
+  const listed = await request.get(`/api/datasources/uid/${uid}/resources/rollups`);
   const { rollups } = (await listed.json()) as { rollups: Rollup[] };
   const rollup = rollups.find((one) => one.name === process.env.TIDEMARK_ROLLUP) ?? rollups[0];
   if (!rollup) {
     throw new Error('the data source has no rollups');
   }
-  const { uid, name, url, jsonData } = found;
   return { uid, name, url, indexPrefix: jsonData.indexPrefix, rollups, rollup };
 }
 
