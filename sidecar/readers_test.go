@@ -33,7 +33,7 @@ func (r *running) follow(parameters, token string) (counts chan map[string]int64
 			return
 		}
 		defer response.Body.Close()
-		reader, err := wire.NewReader(response.Body)
+		reader, err := wire.NewReader(response.Body, wire.Zstd)
 		if err != nil {
 			r.t.Errorf("%s: %v", response.Status, err)
 			return
