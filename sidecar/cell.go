@@ -216,6 +216,16 @@ func (c cells) within(least, most cells) bool {
 	return true
 }
 
+// agree reports whether all groupings hold as many events: each event is in all of them, or in none.
+func (c cells) agree(groupings []rollup.Grouping) bool {
+	for _, g := range groupings {
+		if c.events(g.String()) != c.events(groupings[0].String()) {
+			return false
+		}
+	}
+	return true
+}
+
 // within does so of one key; nil says nothing.
 func (c *cell) within(lower, upper *cell) bool {
 	if c == nil {

@@ -349,11 +349,11 @@ func (b *rebuild) settleHalf(ctx context.Context, i int, h *half) error {
 	if err != nil {
 		return err
 	}
-	if most != nil && !h.foreign && h.had.within(h.has, most) {
+	d := &b.partition.stream.definitions[i]
+	if most != nil && !h.foreign && h.had.within(h.has, most) && h.had.agree(d.Groupings) {
 		b.report.Unsure++
 		return nil
 	}
-	d := &b.partition.stream.definitions[i]
 	full := d.Groupings[0].String()
 	events := h.has.events(full)
 	if events < h.documented && b.mayLackEvents() {
