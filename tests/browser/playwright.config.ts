@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import type { PluginOptions } from '@grafana/plugin-e2e';
 import { defineConfig } from '@playwright/test';
 
@@ -28,18 +27,5 @@ export default defineConfig<PluginOptions>({
     viewport: { width: 1400, height: 900 },
     launchOptions: existsSync(chromium) ? { executablePath: chromium } : {},
     user: { user: process.env.GRAFANA_USER ?? 'admin', password: process.env.GRAFANA_PASSWORD ?? 'admin' },
-    provisioningRootDir: join(dirname(__dirname), '../provisioning'),
   },
-  projects: [
-    {
-      name: 'auth',
-      testDir: join(__dirname, '../../node_modules/@grafana/plugin-e2e/dist/auth'),
-      testMatch: [/.*\.js/],
-    },
-    {
-      name: 'chromium',
-      use: { storageState: join(__dirname, '../../playwright/.auth/admin.json') },
-      dependencies: ['auth'],
-    },
-  ],
 });

@@ -78,6 +78,7 @@ test('the sentence is written with the keyboard only', async ({ page, saveDashbo
   await page.keyboard.press('Enter');
   const measure = row.getByRole('combobox', { name: 'of measure' });
   await expect(measure).toHaveValue('cpu');
+  await page.keyboard.press('Tab'); // to what explains the field
   await page.keyboard.press('Tab');
   await expect(measure).toBeFocused();
   await page.keyboard.type('memory');
@@ -102,11 +103,12 @@ test('a query is written as JSON, and runs once nothing is wrong', async ({
   const rewrite = async (text: string) => {
     await row.locator('.monaco-editor .view-lines').click();
     await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.press('Delete');
     await page.keyboard.insertText(text);
     await page.keyboard.press('ControlOrMeta+Enter');
   };
   await rewrite('{"rollup": "host_activity", "stat": "mean"}');
-  await expect(row.getByRole('list', { name: 'What is wrong' })).toContainText('mean');
+  await expect(row.getByRole('list', { name: 'What is wrong' })).toContainText('"stat" must be one of');
   const request = editor.waitForQueryDataRequest((sent) => asked(sent).stat === 'avg');
   await rewrite('{"rollup": "host_activity", "stat": "avg", "measure": "cpu"}');
   expect(asked(await request)).toMatchObject({ stat: 'avg', measure: 'cpu' });

@@ -8,6 +8,8 @@ export type Theme = 'dark' | 'light';
 export const THEMES: Theme[] = ['dark', 'light'];
 
 interface Fixtures {
+  /** Logs in for each test, since Grafana replaces what it gives a session by every ten minutes. */
+  session: void;
   /** The data source that is tested. */
   source: Source;
   /** Saves a dashboard for the time of the test, and gives its path. */
@@ -15,6 +17,17 @@ interface Fixtures {
 }
 
 export const test = base.extend<Fixtures>({
+  session: [
+    async ({ context, request, user }, run) => {
+      for (const client of [context.request, request]) {
+        const answer = await client.post('/login', { data: { user: user?.user, password: user?.password } });
+        expect(answer.ok(), `log in to Grafana as ${user?.user}`).toBe(true);
+      }
+      await run();
+    },
+    { auto: true },
+  ],
+
   source: async ({ request }, run) => run(await findSource(request)),
 
   saveDashboard: async ({ request, source }, run) => {
