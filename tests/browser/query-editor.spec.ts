@@ -69,10 +69,14 @@ test('the sentence is written with the keyboard only', async ({ page, saveDashbo
   await saveDashboard({ uid: 'tidemark-editor-spec', panels: [{ title: 'Edited', query }] });
   const editor = await gotoPanelEditPage({ dashboard: { uid: 'tidemark-editor-spec' }, id: '1' });
   const row = editor.getQueryEditorRow('A');
-  await row.getByRole('combobox', { name: 'Show statistic' }).focus();
-  // What a field has is selected when it is reached by Tab.
-  await page.keyboard.press('Shift+Tab');
-  await page.keyboard.press('Tab');
+  const statistic = row.getByRole('combobox', { name: 'Show statistic' });
+  // What a field has is selected when it is reached by Tab. Grafana takes the focus while it still draws its options.
+  await expect(async () => {
+    await statistic.focus();
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Tab');
+    await expect(statistic).toBeFocused({ timeout: 1000 });
+  }).toPass();
   await page.keyboard.type('Aver');
   await expect(page.getByRole('option')).toHaveText([/^Average/]);
   await page.keyboard.press('Enter');
