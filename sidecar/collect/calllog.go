@@ -70,7 +70,7 @@ type call struct {
 func (l *CallLog) keep(begin time.Time, took time.Duration, r *http.Request, status int) {
 	module, action := actionOf(r)
 	c := call{
-		Timestamp: begin.UTC().Format("2006-01-02T15:04:05.000Z"), System: l.system, Module: module, Task: r.Method + " " + action, Kind: "service",
+		Timestamp: stamp(begin), System: l.system, Module: module, Task: r.Method + " " + action, Kind: "service",
 		TimeConsumed: float64(took.Microseconds()) / 1000, Visitor: r.UserAgent(),
 	}
 	if status >= http.StatusBadRequest && status != http.StatusNotFound {

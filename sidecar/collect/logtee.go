@@ -163,7 +163,7 @@ func (s *teeSink) keep(message string, r slog.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line := logLine{
-		Timestamp: at.UTC().Format("2006-01-02T15:04:05.000Z"), Level: level, Message: message, Host: Named{s.host},
+		Timestamp: stamp(at), Level: level, Message: message, Host: Named{s.host},
 		Log: logFile{Level: level, Offset: s.advance(path, message)},
 	}
 	line.Log.File.Path, line.Log.Origin.File.Line = path, number
@@ -241,3 +241,6 @@ func origin(pc uintptr) (path string, line int) {
 	}
 	return folder + "/" + name, frame.Line
 }
+
+// stamp writes a time as Filebeat does: in UTC, to the millisecond.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

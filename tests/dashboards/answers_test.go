@@ -98,13 +98,6 @@ func openStock(t *testing.T) *stock {
 // fill writes the documents of a rollup, all of them sealed.
 func (s *stock) fill(t *testing.T, client *elastic.Client, d *rollup.Definition) {
 	t.Helper()
-	template, err := rollup.Template(s.prefix, d, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(s.prefix, d.Name), template); err != nil {
-		t.Fatal(err)
-	}
 	write(t, client, s.prefix, d, documentsOf(d))
 	sealed := start + windows*d.Window.Milliseconds()
 	s.entries[d.Name] = &rollup.CatalogEntry{
@@ -113,9 +106,16 @@ func (s *stock) fill(t *testing.T, client *elastic.Client, d *rollup.Definition)
 	}
 }
 
-// write writes documents of a rollup.
+// write writes documents of a rollup, after its template.
 func write(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition, documents []*rollup.Document) {
 	t.Helper()
+	template, err := rollup.Template(prefix, d, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(prefix, d.Name), template); err != nil {
+		t.Fatal(err)
+	}
 	for some := range slices.Chunk(documents, 5000) {
 		var body bytes.Buffer
 		for _, doc := range some {

@@ -118,7 +118,7 @@ func TestGrafanaFiresAndRecovers(t *testing.T) {
 	t.Cleanup(client.Close)
 	now := time.Now().UnixMilli()
 	for _, prefix := range []string{calm, troubled} {
-		(&story{prefix: prefix, troubled: prefix == troubled, now: now}).write(t, client)
+		(&story{prefix: prefix, now: now}).write(t, client)
 	}
 	source := datasource{testUID, testUID, readDataSource(t).Type, "proxy", store, map[string]string{"indexPrefix": calm}}
 	g.add("/api/datasources", source, "/api/datasources/uid/"+testUID)

@@ -14,9 +14,8 @@ import (
 
 // story is what the sources did in the last hours, in the rollups that alert rules ask.
 type story struct {
-	prefix   string // of the indices
-	troubled bool
-	now      int64
+	prefix string // of the indices: calm or troubled
+	now    int64
 }
 
 // The times that a story is told of, before and after now, and those of the day before, which the volume is compared with. The rules look back two hours at most.
@@ -48,13 +47,6 @@ func (s *story) write(t *testing.T, client *elastic.Client) {
 			if !slices.Contains([]string{"log_writes", "service_calls", "pipeline_health"}, d.Name) {
 				continue
 			}
-			template, err := rollup.Template(s.prefix, &d, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(s.prefix, d.Name), template); err != nil {
-				t.Fatal(err)
-			}
 			write(t, client, s.prefix, &d, s.documents(&d))
 			s.tellProgress(t, client, &d)
 		}
@@ -76,7 +68,7 @@ func (s *story) documents(d *rollup.Definition) []*rollup.Document {
 // add is what a source has in a window. In trouble, the systems' calls fail and take long, few events are written and none by the second source, and the
 // sidecars are behind and cannot decode some of what they read.
 func (s *story) add(d *rollup.Definition, k *key, doc *rollup.Document) {
-	isTroubled := s.troubled && doc.Start > s.now-time.Hour.Milliseconds()
+	isTroubled := s.prefix == troubled && doc.Start > s.now-time.Hour.Milliseconds()
 	choose := func(calm, troubled float64) float64 {
 		if isTroubled {
 			return troubled
