@@ -1,4 +1,4 @@
-import { CoreApp, dateTime, type DataQueryRequest } from '@grafana/data';
+import { dateTime, type DataQueryRequest } from '@grafana/data';
 import { DataSourceWithBackend } from '@grafana/runtime';
 import { EMPTY, firstValueFrom } from 'rxjs';
 import { type TidemarkDataSource } from './datasource';
@@ -20,10 +20,10 @@ const values = {
   truncated: false,
 };
 
-test('a new query counts live, and sealed in an alert rule', () => {
+test('a new query counts, and leaves how far it reads to whoever runs it', () => {
   const { datasource } = fakeDataSource();
-  expect(datasource.getDefaultQuery(CoreApp.PanelEditor)).toMatchObject({ stat: 'count', tier: 'auto', read: 'live' });
-  expect(datasource.getDefaultQuery(CoreApp.UnifiedAlerting)).toMatchObject({ read: 'sealed' });
+  expect(datasource.getDefaultQuery()).toMatchObject({ stat: 'count', tier: 'auto' });
+  expect(datasource.getDefaultQuery()).not.toHaveProperty('read');
 });
 
 test.each([

@@ -1,5 +1,4 @@
 import {
-  CoreApp,
   getDefaultTimeRange,
   type AdHocVariableFilter,
   type DataQueryRequest,
@@ -91,8 +90,8 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
     this.variables = new TidemarkVariableSupport(this);
   }
 
-  override getDefaultQuery(app: CoreApp): Partial<TidemarkQuery> {
-    return { ...DEFAULT_QUERY, version: QUERY_VERSION, read: app === CoreApp.UnifiedAlerting ? 'sealed' : 'live' };
+  override getDefaultQuery(): Partial<TidemarkQuery> {
+    return { ...DEFAULT_QUERY, version: QUERY_VERSION };
   }
 
   override filterQuery(query: TidemarkQuery): boolean {

@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { OPERATOR_NAMES } from './filter';
+import { unsaid } from './query';
 import { faultsOf, FIELD_NAMES, type Model, toModel, withModel } from './model';
 import { STATS } from './stat';
 import { query } from './test/fixtures';
 import { type TidemarkQuery } from './types';
 
 const backend = (file: string) => readFileSync(path.join(__dirname, '../pkg/query', file), 'utf8');
+const alerts = readFileSync(path.join(__dirname, '../pkg/plugin/alert.go'), 'utf8');
 
 /** The names in JSON of the fields of a structure in Go. */
 function jsonNames(source: string, structure: string): string[] {
@@ -45,6 +47,13 @@ describe('the model is the one of the backend', () => {
     const reads = constants(backend('query.go'), 'Read\\w+');
     expect(reads).toHaveLength(3);
     expect(reads.flatMap((read) => faultsOf({ rollup: 'r', read }))).toEqual([]);
+  });
+
+  test('in what an alert rule leaves unsaid', () => {
+    const { read, lookback } = unsaid(true);
+    expect(alerts).toContain(`alertLookback = \`"${lookback}"\``);
+    expect(alerts).toContain('alertLookback), query.ReadSealed)');
+    expect(backend('query.go')).toContain(`ReadSealed Read = "${read}"`);
   });
 });
 

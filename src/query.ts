@@ -2,7 +2,7 @@ import { filterText, isEffective } from './filter';
 import { t } from './i18n';
 import { DEFAULT_PERCENTILE, hasTables, lacking, needsMeasure, statistic } from './stat';
 import { hasVariable } from './template';
-import { type Format, type NumberOrVariable, type Rollup, type TidemarkQuery } from './types';
+import { type Format, type NumberOrVariable, type ReadMode, type Rollup, type TidemarkQuery } from './types';
 
 /** What a new query starts from; the editor fills in the rollup when the list arrives. */
 export const DEFAULT_QUERY = {
@@ -12,6 +12,14 @@ export const DEFAULT_QUERY = {
   filters: [],
   tier: 'auto',
 } satisfies Partial<TidemarkQuery>;
+
+/**
+ * What the backend takes a query for that does not say so. A query leaves them out as long as nobody chooses otherwise, so
+ * that an alert rule that is made of a panel's query is one.
+ */
+export function unsaid(isAlert: boolean): { read: ReadMode; lookback: string } {
+  return isAlert ? { read: 'sealed', lookback: '1d' } : { read: 'live', lookback: '' };
+}
 
 /** Completes a query that was stored or written by hand with only some of the fields. */
 export function withDefaults(query: Partial<TidemarkQuery> & { refId: string }): TidemarkQuery {
@@ -59,7 +67,7 @@ export function fitToRollup(query: TidemarkQuery, rollup: Rollup): TidemarkQuery
 export function withFormat(query: TidemarkQuery, format: Format): TidemarkQuery {
   return format === 'series'
     ? { ...query, format: undefined }
-    : { ...query, format, movingAverage: undefined, read: query.read === 'stream' ? 'live' : query.read };
+    : { ...query, format, movingAverage: undefined, read: query.read === 'stream' ? undefined : query.read };
 }
 
 /** Chooses what the statistic needs, drops what it does not take, and counts where the rollup cannot give it. */

@@ -69,7 +69,7 @@ export interface TidemarkQuery extends DataQuery {
   shift?: string;
   /** Points that each value is smoothed over, 2 to 1000. */
   movingAverage?: NumberOrVariable;
-  /** Series that had events up to so long before the range are shown too, such as `1d`. */
+  /** Series that had events up to so long before the range are shown too, such as `1d`. When absent it is `1d` for alerting, else none. */
   lookback?: string;
   /** IANA name, or empty for UTC. Where absent, a request brings the dashboard's. */
   timezone?: string;

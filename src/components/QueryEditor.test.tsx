@@ -17,9 +17,14 @@ describe('a new query', () => {
     expect(onRunQuery).toHaveBeenCalledTimes(1);
   });
 
-  test('reads up to the tidemark in an alert rule', async () => {
-    const { changed } = await showEditor({ rollup: '', read: undefined }, {}, CoreApp.UnifiedAlerting);
-    await waitFor(() => expect(changed()).toMatchObject({ read: 'sealed' }));
+  test.each([
+    ['live in a panel', CoreApp.PanelEditor, 'Live'],
+    ['up to the tidemark in an alert rule', CoreApp.UnifiedAlerting, 'Sealed'],
+  ])('reads %s, without saying so: an alert rule may be made of it', async (_, app, chosen) => {
+    const { changed } = await showEditor({ rollup: '', read: undefined }, {}, app);
+    await waitFor(() => expect(changed()).toMatchObject({ rollup: 'log_writes' }));
+    expect(screen.getByRole('radio', { name: chosen })).toBeChecked();
+    expect(changed()?.read).toBeUndefined();
   });
 
   test('leaves a stored query as it is', async () => {

@@ -1,4 +1,4 @@
-import { CoreApp, type QueryEditorProps } from '@grafana/data';
+import { type QueryEditorProps } from '@grafana/data';
 import { Stack } from '@grafana/ui';
 import { useEffect } from 'react';
 import { type TidemarkDataSource } from '../datasource';
@@ -28,7 +28,7 @@ export function QueryEditor({ query, onChange, ...props }: Props) {
 /** Connects the forms to Grafana: loads the rollups, chooses the first for a new query, and runs a query that is complete. */
 function CurrentQuery({ datasource, query: saved, app, range, data, onChange, onRunQuery }: Props) {
   const state = useRollups(datasource);
-  const query = withDefaults({ ...saved, read: saved.read ?? (app === CoreApp.UnifiedAlerting ? 'sealed' : 'live') });
+  const query = withDefaults(saved);
   const rollupName = datasource.interpolate(query.rollup);
   const rollup = state.rollups.find(({ name }) => name === rollupName);
   const first = state.rollups[0];

@@ -33,7 +33,7 @@ interface Props {
 export function QueryForm({ datasource, query, app, range, state, rollup, onChange }: Props) {
   const id = useId();
   const variables = variableOptions(datasource);
-  const context = { query, rollup, variables };
+  const context = { query, rollup, variables, isAlert: app === CoreApp.UnifiedAlerting };
   const update = (change: Partial<TidemarkQuery>) => onChange({ ...query, ...change });
 
   const changeRollup = (name: string) => {
@@ -93,7 +93,7 @@ export function QueryForm({ datasource, query, app, range, state, rollup, onChan
         <SeriesClauses {...context} onChange={update} />
       </Stack>
       <Stack wrap="wrap" gap={1}>
-        <TimeClauses {...context} isAlert={app === CoreApp.UnifiedAlerting} onChange={update} />
+        <TimeClauses {...context} onChange={update} />
       </Stack>
     </>
   );

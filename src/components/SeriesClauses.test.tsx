@@ -1,3 +1,4 @@
+import { CoreApp } from '@grafana/data';
 import { screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { choose } from '../test/choose';
@@ -55,6 +56,15 @@ describe('looking back for series', () => {
     await choose(field, /^1d/);
     expect(changed()).toMatchObject({ lookback: '1d' });
     await choose(field, /^none/);
+    expect(changed()?.lookback).toBeUndefined();
+  });
+
+  test('is a day in an alert rule that does not say so, and can be none', async () => {
+    const { changed } = await showEditor({ groupBy: ['host'] }, {}, CoreApp.UnifiedAlerting);
+    expect(screen.getByRole('combobox', { name: field })).toHaveValue('1d');
+    await choose(field, /^none/);
+    expect(changed()?.lookback).toBe('');
+    await choose(field, /^1d/);
     expect(changed()?.lookback).toBeUndefined();
   });
 

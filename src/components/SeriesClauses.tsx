@@ -1,7 +1,7 @@
 import { type ComboboxOption, InlineSwitch } from '@grafana/ui';
 import { useId } from 'react';
 import { t } from '../i18n';
-import { isDuration, isTop, toNumber } from '../query';
+import { isDuration, isTop, toNumber, unsaid } from '../query';
 import { DEFAULT_PERCENTILE, statistic } from '../stat';
 import { hasVariable } from '../template';
 import { type TidemarkQuery } from '../types';
@@ -11,6 +11,8 @@ import { Clause } from './Clause';
 interface Props {
   query: TidemarkQuery;
   variables: Array<ComboboxOption<string>>;
+  /** Whether the query is one of an alert rule, where a series that falls silent must not vanish. */
+  isAlert: boolean;
   onChange: (change: Partial<TidemarkQuery>) => void;
 }
 
@@ -34,8 +36,9 @@ const lookbacks = (): Array<ComboboxOption<string>> => [
 ];
 
 /** Which series there are, and what they are called. */
-export function SeriesClauses({ query, variables, onChange }: Props) {
+export function SeriesClauses({ query, variables, isAlert, onChange }: Props) {
   const id = useId();
+  const standard = unsaid(isAlert).lookback;
   return (
     <>
       <Text
@@ -77,10 +80,10 @@ export function SeriesClauses({ query, variables, onChange }: Props) {
             'Series that had events only so long before the time range are shown too, so that one that fell silent does not vanish.'
           )}
           options={[...lookbacks(), ...variables]}
-          value={query.lookback ?? ''}
+          value={query.lookback ?? standard}
           createCustomValue
           invalid={!isDuration(query.lookback)}
-          onChange={(lookback) => onChange({ lookback: lookback.trim() || undefined })}
+          onChange={(lookback) => onChange({ lookback: lookback.trim() === standard ? undefined : lookback.trim() })}
           hint={t('series-clauses.lookback-hint', 'Or type a length, such as 90m, 12h, 2d or 1w')}
           minWidth={10}
         />

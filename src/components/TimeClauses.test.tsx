@@ -88,7 +88,7 @@ describe('the format', () => {
   test('can be a table, which is not smoothed and no stream', async () => {
     const { changed } = await showEditor({ movingAverage: 5, read: 'stream' });
     await userEvent.click(table());
-    expect(changed()).toMatchObject({ format: 'table', read: 'live' });
+    expect(changed()).toMatchObject({ format: 'table', read: undefined });
     expect(changed()?.movingAverage).toBeUndefined();
     expect(screen.queryByRole('textbox', { name: 'smooth over points' })).not.toBeInTheDocument();
     expect(screen.getByRole('radio', { name: 'Live stream' })).toBeDisabled();
@@ -123,6 +123,17 @@ describe('what is read', () => {
     const { changed } = await showEditor();
     await userEvent.click(stream());
     expect(changed()).toMatchObject({ read: 'stream' });
+  });
+
+  test.each([
+    [CoreApp.PanelEditor, 'sealed', 'Live', undefined],
+    [CoreApp.PanelEditor, undefined, 'Sealed', 'sealed'],
+    [CoreApp.UnifiedAlerting, 'live', 'Sealed', undefined],
+    [CoreApp.UnifiedAlerting, undefined, 'Live', 'live'],
+  ] as const)('in %s that said %s, %s is %s', async (app, before, name, after) => {
+    const { changed } = await showEditor({ read: before }, {}, app);
+    await userEvent.click(screen.getByRole('radio', { name }));
+    expect(changed()?.read).toBe(after);
   });
 
   test('is no stream in an alert rule, with the reason', async () => {

@@ -2,7 +2,7 @@ import { dateTimeFormat } from '@grafana/data';
 import { type ComboboxOption, RadioButtonGroup } from '@grafana/ui';
 import { useId } from 'react';
 import { t } from '../i18n';
-import { isDuration, isMovingAverage, toNumber, withFormat } from '../query';
+import { isDuration, isMovingAverage, toNumber, unsaid, withFormat } from '../query';
 import { hasTables, isStreamed } from '../stat';
 import { type Format, type ReadMode, type Rollup, type TidemarkQuery } from '../types';
 import { Choice, Text } from './Choice';
@@ -40,6 +40,7 @@ const shifts = (): Array<ComboboxOption<string>> => [
 export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Props) {
   const id = useId();
   const isTable = query.format === 'table';
+  const standard = unsaid(isAlert).read;
   return (
     <>
       <Choice
@@ -146,8 +147,8 @@ export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Pro
             },
           ]}
           disabledOptions={(isAlert || isTable) && query.read !== 'stream' ? ['stream'] : []}
-          value={query.read ?? 'live'}
-          onChange={(read) => onChange({ read })}
+          value={query.read ?? standard}
+          onChange={(read) => onChange({ read: read === standard ? undefined : read })}
         />
       </Clause>
     </>
