@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -127,21 +128,18 @@ func (r *report) cpu(b *bench, kept []*dashboardTimes, raw *dashboardTimes) {
 
 func (r *report) ratios(b *bench, kept []*dashboardTimes, raw *dashboardTimes) {
 	lines := [][]string{{"", "of medians", "of p95", "goal, p95"}}
-	slowest, fastest := kept[0].apart, kept[0].apart
-	own := kept[0].apart
+	var own times
+	var medians, p95s []time.Duration
 	for i, k := range b.rollups {
 		t := kept[i].apart
-		if t.p95() > slowest.p95() {
-			slowest = t
-		}
-		if t.p95() < fastest.p95() {
-			fastest = t
-		}
+		medians, p95s = append(medians, t.median()), append(p95s, t.p95())
 		if k == b.own {
 			own = t
 		}
 	}
-	lines = append(lines, []string{"slowest rollup / fastest rollup", ratio(slowest.median(), fastest.median()), ratio(slowest.p95(), fastest.p95()), "at most 1.5"})
+	lines = append(lines, []string{
+		"slowest rollup / fastest rollup", ratio(slices.Max(medians), slices.Min(medians)), ratio(slices.Max(p95s), slices.Min(p95s)), "at most 1.5",
+	})
 	if len(raw.apart) > 0 {
 		lines = append(lines, []string{
 			fmt.Sprintf("raw documents / rollup of the same %s events", short(b.events.count)), ratio(raw.apart.median(), own.median()), ratio(raw.apart.p95(), own.p95()), "100 for 30M",
