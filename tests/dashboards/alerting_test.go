@@ -96,28 +96,6 @@ func TestAlertRulesSayWhatTheyDo(t *testing.T) {
 	})
 }
 
-var value = regexp.MustCompile(`\$values\.(\w+)\.Value`)
-
-func TestSummariesHaveValuesOfTheRule(t *testing.T) {
-	eachRule(t, func(t *testing.T, _ *ruleGroup, r *alertRule) {
-		refs, groupBy := r.refs(), r.groupBy()
-		summary := r.Annotations["summary"]
-		for _, match := range value.FindAllStringSubmatch(summary, -1) {
-			if !refs[match[1]] {
-				t.Errorf("the summary has a value of %q, which is no query", match[1])
-			}
-		}
-		for _, dimension := range groupBy {
-			if !strings.Contains(summary, "$labels."+dimension) {
-				t.Errorf("the summary %q does not say which %s", summary, dimension)
-			}
-		}
-		if len(groupBy) == 0 && !value.MatchString(summary) {
-			t.Errorf("the summary %q tells no value", summary)
-		}
-	})
-}
-
 func (r *alertRule) refs() map[string]bool {
 	all := map[string]bool{}
 	for _, q := range r.Data {

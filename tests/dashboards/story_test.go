@@ -14,7 +14,7 @@ import (
 
 // story is what the sources did in the last hours, in the rollups that alert rules ask.
 type story struct {
-	prefix string // of the indices: calm or troubled
+	prefix string // of the indices: the way in which it goes
 	now    int64
 }
 
@@ -25,10 +25,12 @@ const (
 	day   = 24 * time.Hour
 )
 
-// The two ways in which it goes.
+// The ways in which it goes.
 const (
 	calm     = "calm"
 	troubled = "troubled"
+	young    = "young"  // calm, and without a day before
+	silent   = "silent" // calm, until the sidecars stopped sealing longer ago than the rules look back
 )
 
 // write fills a store with the documents and the progress of the rollups. They are sealed until after now.
@@ -55,7 +57,11 @@ func (s *story) write(t *testing.T, client *elastic.Client) {
 
 func (s *story) documents(d *rollup.Definition) []*rollup.Document {
 	var all []*rollup.Document
-	for _, before := range []time.Duration{0, day} {
+	days := []time.Duration{0, day}
+	if s.prefix == young {
+		days = days[:1]
+	}
+	for _, before := range days {
 		from, to := s.now-(before+told).Milliseconds(), s.now-before.Milliseconds()+ahead.Milliseconds()
 		for at := d.Window.Start(from); at < to; at += d.Window.Milliseconds() {
 			documents := windowOf(d, at, func(k *key, doc *rollup.Document) { s.add(d, k, doc) })
@@ -101,9 +107,15 @@ func (s *story) add(d *rollup.Definition, k *key, doc *rollup.Document) {
 func (s *story) tellProgress(t *testing.T, client *elastic.Client, d *rollup.Definition) {
 	t.Helper()
 	const partition = "topic/0"
-	sealed := s.now + ahead.Milliseconds()
+	sealed, since := s.now+ahead.Milliseconds(), s.now-2*day.Milliseconds()
+	if s.prefix == young {
+		since = s.now - told.Milliseconds()
+	}
+	if s.prefix == silent {
+		sealed = s.now - told.Milliseconds()
+	}
 	definition := &rollup.DefinitionProgress{
-		Kind: rollup.KindDefinition, Rollup: d.Name, Stream: d.Stream, Definition: d.Hash(), Since: s.now - 2*day.Milliseconds(),
+		Kind: rollup.KindDefinition, Rollup: d.Name, Stream: d.Stream, Definition: d.Hash(), Since: since,
 		Partitions: []string{partition}, Spec: *d, UpdatedAt: s.now,
 	}
 	progress := &rollup.PartitionProgress{
