@@ -32,6 +32,14 @@ type request struct {
 	searches   *batch
 }
 
+// limits bound each answer.
+func (r *request) limits() query.Limits {
+	if r.alert {
+		return query.AlertLimits()
+	}
+	return query.DefaultLimits()
+}
+
 const (
 	// expressionHeader comes with requests whose answers expressions are made of.
 	expressionHeader = "X-Grafana-From-Expr"
@@ -114,6 +122,7 @@ func (d *Datasource) series(ctx context.Context, q backend.DataQuery, r *request
 		MaxDataPoints: q.MaxDataPoints,
 		Rollup:        entry,
 		Prefix:        d.settings.prefix,
+		Limits:        r.limits(),
 	}
 	if model.Read == query.ReadStream && !r.goesOn(in.To, d.now()) {
 		in.Query.Read = query.ReadLive

@@ -89,6 +89,30 @@ func TestAlertRulesReadSealedWindowsUnlessTheySayOtherwise(t *testing.T) {
 	}
 }
 
+func TestAlertRulesHaveMoreSeriesThanPanels(t *testing.T) {
+	c := newCluster(t)
+	var keys []string
+	for i := range 1001 {
+		keys = append(keys, fmt.Sprintf(`{"key":{"path":"/%d"},"doc_count":1,"total":{"value":3.0}}`, i))
+	}
+	c.answer = func(search string) string {
+		aggregations := "{}"
+		if strings.Contains(search, `"composite"`) {
+			aggregations = `{"keys":{"buckets":[` + strings.Join(keys, ",") + `]}}`
+		}
+		return `{"_shards":{"total":1,"successful":1},"aggregations":` + aggregations + `}`
+	}
+	g := connect(t, backend.DataSourceInstanceSettings{URL: c.start(t)})
+	for name, want := range map[string]struct {
+		headers map[string]string
+		series  int
+	}{"a panel": {nil, 1000}, "an alert rule": {map[string]string{"FromAlert": "true"}, 1001}} {
+		if r := g.query(t, want.headers, `{"rollup":"log_writes","stat":"count","groupBy":["path"]}`)["A"]; r.Error != nil || len(r.Frames) != want.series {
+			t.Errorf("%s has %d series, want %d (%v)", name, len(r.Frames), want.series, r.Error)
+		}
+	}
+}
+
 func TestTheQueriesOfARequestAreSearchedTogether(t *testing.T) {
 	c := newCluster(t)
 	g := connect(t, backend.DataSourceInstanceSettings{URL: c.start(t), JSONData: []byte(`{"cacheMiB":0}`)})

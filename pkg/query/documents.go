@@ -36,7 +36,9 @@ func (r *run) fromDocuments(ctx context.Context, s sketched) (*table, error) {
 	}
 	var keys []key
 	if len(r.plan.GroupBy) > 0 {
-		keys = r.chosen(totals)
+		if keys, err = r.chosen(totals); err != nil {
+			return nil, err
+		}
 	}
 	t := r.plan.newTable(keys)
 	for k, cells := range g.settled {

@@ -4,8 +4,10 @@ package query
 type Limits struct {
 	// Buckets is how many points a series has at most.
 	Buckets int64
-	// Series is how many series an answer has at most; the largest are kept.
+	// Series is how many series an answer has at most.
 	Series int
+	// AllSeries has it be an error where an answer cannot hold all series that are asked for. Otherwise some are kept, see plan.choose, and a notice tells.
+	AllSeries bool
 	// Points is how many points an answer has at most, over all series.
 	Points int64
 	// Keys is how many combinations of dimension values are ranked; more are an error, since an exact answer would cost too much.
@@ -25,6 +27,13 @@ func DefaultLimits() Limits {
 	return Limits{
 		Buckets: 11_000, Series: 1000, Points: 1_000_000, Keys: 100_000, PageKeys: 10_000, RequestBuckets: 60_000, Documents: 200_000, Sketches: 10_000,
 	}
+}
+
+// AlertLimits suit an alert rule: no browser draws its series, and one that is cut off would be taken for resolved, or never fire.
+func AlertLimits() Limits {
+	l := DefaultLimits()
+	l.Series, l.AllSeries = 10_000, true
+	return l
 }
 
 // completed has DefaultLimits' in the place of those that are not set.

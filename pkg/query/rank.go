@@ -19,11 +19,16 @@ type rankedKey struct {
 	key   key
 	value float64
 	some  bool
+	first bool
 }
 
-// compareRanks orders keys by their value, the largest first and those without one last; equal ones by the key.
+// compareRanks orders keys by their value, the largest first and those without one last, but for those that are to come first; equal ones by the key.
 func compareRanks(a, b rankedKey) int {
 	switch {
+	case a.first && !b.first:
+		return -1
+	case b.first && !a.first:
+		return 1
 	case a.some && !b.some:
 		return -1
 	case b.some && !a.some:
@@ -42,7 +47,11 @@ type ranking struct {
 	total int
 }
 
-// choose takes the keys with the largest values.
+// silentFirst reports whether series without events in the range are kept before others. Whoever looks back wants them to stay; with Top the largest are
+// wanted, and with another series these are told apart.
+func (p *plan) silentFirst() bool { return !p.lookback.none() && p.Top == 0 && !p.Other }
+
+// choose takes the keys with the largest values, after those that are to come first.
 func (p *plan) choose(totals map[key]*metrics, keep int) ranking {
 	seconds := 0.0
 	for _, b := range p.buckets[p.lead:] {
@@ -50,7 +59,7 @@ func (p *plan) choose(totals map[key]*metrics, keep int) ranking {
 	}
 	all := make([]rankedKey, 0, len(totals))
 	for k, m := range totals {
-		ranked := rankedKey{key: k}
+		ranked := rankedKey{key: k, first: p.silentFirst() && !m.found}
 		ranked.value, ranked.some = p.statistic.value(m, seconds)
 		all = append(all, ranked)
 	}

@@ -93,7 +93,10 @@ func (r *run) table(ctx context.Context) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := r.chosen(totals)
+	keys, err := r.chosen(totals)
+	if err != nil {
+		return nil, err
+	}
 	if len(keys) == 0 && !p.Other {
 		return &table{}, nil
 	}
@@ -110,10 +113,10 @@ func anyFound(cells []metrics) bool {
 }
 
 // chosen takes as many keys as the query wants and an answer can hold, and tells what is left.
-func (r *run) chosen(totals map[key]*metrics) []key {
+func (r *run) chosen(totals map[key]*metrics) ([]key, error) {
 	p := r.plan
 	if p.keys != nil {
-		return p.keys
+		return p.keys, nil
 	}
 	keep := int(max(min(int64(p.limits.Series), p.limits.Points/int64(p.drawn())), 1))
 	if p.Other {
@@ -127,14 +130,24 @@ func (r *run) chosen(totals map[key]*metrics) []key {
 	r.left = ranked.total - len(ranked.keys)
 	switch {
 	case r.left == 0:
+	case limited && p.limits.AllSeries:
+		return nil, p.tooManySeries(ranked.total, keep)
 	case limited && p.Other:
 		r.notify(data.NoticeSeverityWarning, "%s more series are in other: an answer has at most %d, and these are the largest by %s", thousands(int64(r.left)), keep, p.Stat)
+	case limited && p.silentFirst():
+		r.notify(data.NoticeSeverityWarning, "%s more series left out: an answer has at most %d, and these are those without events in the range and then the largest by %s",
+			thousands(int64(r.left)), keep, p.Stat)
 	case limited:
 		r.notify(data.NoticeSeverityWarning, "%s more series left out: an answer has at most %d, and these are the largest by %s", thousands(int64(r.left)), keep, p.Stat)
 	default:
 		r.notify(data.NoticeSeverityInfo, "top %d of %s series by %s over the whole range", keep, thousands(int64(ranked.total)), p.Stat)
 	}
-	return ranked.keys
+	return ranked.keys, nil
+}
+
+func (p *plan) tooManySeries(n, most int) error {
+	return Invalid("there are %s series, and an alert rule, which needs all of them, has at most %s: filter, so that several rules share them, group by fewer dimensions, or choose a top",
+		thousands(int64(n)), thousands(int64(most)))
 }
 
 // ask searches, remembers what was asked, and gathers what the answers lack.

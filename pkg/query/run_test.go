@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,6 +143,93 @@ func TestNoticesTellWhatTheAnswerLacks(t *testing.T) {
 	}
 	if _, err := Run(t.Context(), testInput(Query{Read: ReadSealed}), partial); err == nil || !strings.Contains(err.Error(), "disk on fire") {
 		t.Errorf("a sealed read accepts an answer with failed shards: %v", err)
+	}
+}
+
+// silentAndBusy has 30 sources with events only before the range that the tests ask for, which begins at 60 s, and more than a thousand with events in it.
+func silentAndBusy() *store {
+	s := &store{}
+	for i := range 1100 {
+		at := 70_000
+		if i < 30 {
+			at = 20_000
+		}
+		s.add(testIndex, fmt.Appendf(nil, `{"@timestamp":%d,"grouping":"host,path","dim.host":"h%04d","dim.path":"/","count":%d,"m.offset.count":1,"m.offset.sum":%d}`, at, i, i, i))
+	}
+	return s
+}
+
+func TestSilentSeriesAreKeptWhereThereAreMoreThanAnAnswerHolds(t *testing.T) {
+	s := silentAndBusy()
+	series := Query{GroupBy: []string{"host", "path"}, Lookback: "1m"}
+	table, top, other, average := series, series, series, series
+	table.Format, top.Top, other.Other = FormatTable, 1000, true
+	average.Stat, average.Measure = StatAvg, "offset"
+	for _, c := range []struct {
+		name           string
+		query          Query
+		silent, series int
+		notice         string
+	}{
+		{"series", series, 30, 1000, "100 more series left out: an answer has at most 1000, and these are those without events in the range and then the largest by count"},
+		{"a table", table, 30, 1000, "100 more series left out"},
+		{"of an average", average, 30, 1000, "then the largest by avg"},
+		{"the largest where a top is wanted", top, 0, 1000, "top 1000 of 1,100 series"},
+		{"the largest beside another series", other, 0, 251, "850 more series are in other"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := testInput(c.query)
+			in.From = 60 * second
+			frames, err := Run(t.Context(), in, s.search)
+			if err != nil || !strings.Contains(notices(frames), c.notice) {
+				t.Fatalf("%v: got the notices\n%s\nwant %q", err, notices(frames), c.notice)
+			}
+			hosts := hostsOf(frames)
+			silent := 0
+			for _, host := range hosts {
+				if host < "h0030" && host != otherLabel {
+					silent++
+				}
+			}
+			if silent != c.silent || len(hosts) != c.series || !slices.Contains(hosts, "h1099") {
+				t.Errorf("%d of %d series are silent ones: want %d of %d, and the largest", silent, len(hosts), c.silent, c.series)
+			}
+		})
+	}
+}
+
+// hostsOf are the hosts of the series of an answer, or those of a table.
+func hostsOf(frames data.Frames) []string {
+	var hosts []string
+	for _, frame := range frames {
+		if first := frame.Fields[0]; first.Name == "host" {
+			for row := range first.Len() {
+				hosts = append(hosts, first.At(row).(string))
+			}
+		} else {
+			hosts = append(hosts, frame.Fields[1].Labels["host"])
+		}
+	}
+	return hosts
+}
+
+func TestAnAlertRuleHasAllSeriesOrAnError(t *testing.T) {
+	s := silentAndBusy()
+	in := testInput(Query{GroupBy: []string{"host", "path"}, Lookback: "1m", Read: ReadSealed})
+	in.From, in.Limits = 60*second, AlertLimits()
+	frames, err := Run(t.Context(), in, s.search)
+	if err != nil || len(frames) != 1100 || len(frames[0].Meta.Notices) != 0 {
+		t.Fatalf("%v: %d series, with the notices %q", err, len(frames), notices(frames))
+	}
+	in.Limits.Series = 1000
+	var invalid *InvalidError
+	const want = "there are 1,100 series, and an alert rule, which needs all of them, has at most 1,000"
+	if _, err := Run(t.Context(), in, s.search); !errors.As(err, &invalid) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v", err)
+	}
+	in.Query.Top = 10
+	if frames, err := Run(t.Context(), in, s.search); err != nil || len(frames) != 10 {
+		t.Errorf("a top of ten: %d series, %v", len(frames), err)
 	}
 }
 

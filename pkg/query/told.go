@@ -52,7 +52,9 @@ func RunBoard(in Input, b *Board) (data.Frames, *Stream, error) {
 				statistic.merge(total, &m)
 			}
 		}
-		keys = r.chosen(totals)
+		if keys, err = r.chosen(totals); err != nil {
+			return nil, nil, err
+		}
 	}
 	t := p.newTable(keys)
 	places := map[unique.Handle[key]]int{}
