@@ -71,6 +71,23 @@ test('tells of each sidecar whether it answers, and its version', async () => {
   ]);
 });
 
+test('a check that fails tells of the sidecars too', async () => {
+  const sidecars = [
+    { url: 'http://a', version: '0.1.0' },
+    { url: 'http://b', problem: 'ask http://b: refused' },
+  ];
+  const failed = check({ sidecars }, HealthStatus.Error, 'connect to Elasticsearch: refused');
+  await expect(failed).rejects.toMatchObject({
+    error: {
+      message: 'connect to Elasticsearch: refused',
+      details: {
+        message: '1 of 2 sidecars give no live stream: ask http://b: refused.',
+        verboseMessage: expect.stringContaining('Sidecar http://a: answers, version 0.1.0') as string,
+      },
+    },
+  });
+});
+
 test('a check that fails says why in the words of the backend, and which versions there are', async () => {
   const failed = check({ indexPrefix: 'tidemark' }, HealthStatus.Error, 'connect to Elasticsearch: refused');
   await expect(failed).rejects.toMatchObject({

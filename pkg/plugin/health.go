@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +14,6 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
-	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
@@ -22,8 +22,6 @@ const (
 	silentAfter = time.Minute
 	// healthRollups is how many rollups the message names.
 	healthRollups = 10
-	// sidecarWithin is how long a sidecar may take to answer.
-	sidecarWithin = 5 * time.Second
 )
 
 // healthDetails is the machine-readable part of a health check.
@@ -37,7 +35,7 @@ type healthDetails struct {
 
 type sidecarHealth struct {
 	URL string `json:"url"`
-	// Version is what the sidecar says it is; empty where it does not say.
+	// Version is what the sidecar says it is; empty where it does not.
 	Version string `json:"version,omitempty"`
 	// Problem is why it has no live stream for the data source; empty where it has.
 	Problem string `json:"problem,omitempty"`
@@ -59,56 +57,82 @@ func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequ
 		return unhealthy(d.problem.Error(), healthDetails{}), nil //nolint:nilerr // the error is the result
 	}
 	details := healthDetails{IndexPrefix: d.settings.prefix}
-	message, err := d.examine(ctx, &details)
-	if err != nil {
+	read := make(chan struct{})
+	var rollups []string // once the cluster was read
+	var group sync.WaitGroup
+	group.Go(func() {
+		details.Sidecars = d.sidecarsHealth(ctx, func() []string { <-read; return rollups })
+	})
+	catalog, err := d.examine(ctx, &details)
+	if err == nil {
+		for i := range catalog.Rollups {
+			rollups = append(rollups, catalog.Rollups[i].Rollup)
+		}
+	}
+	close(read)
+	group.Wait()
+	if err != nil { // which the sidecars cannot make good: they are in the details
 		return unhealthy(err.Error(), details), nil
 	}
+	message := d.message(catalog, &details) + sidecarsMessage(details.Sidecars)
 	return &backend.CheckHealthResult{Status: backend.HealthStatusOk, Message: message, JSONDetails: encode(details)}, nil
 }
 
-// examine asks the cluster and fills in the details as far as it comes.
-func (d *Datasource) examine(ctx context.Context, details *healthDetails) (string, error) {
+// examine asks the cluster for its version, which it notes in the details, and for the rollups, of which there is one at least.
+func (d *Datasource) examine(ctx context.Context, details *healthDetails) (*rollup.Catalog, error) {
 	version, err := d.client.Version(ctx)
 	switch {
 	case err == nil:
 		details.Version = version.String()
 	case errors.Is(err, elastic.ErrIncompatible):
 		details.Version = version.String()
-		return "", err
+		return nil, err
 	case !forbidden(err): // a key may be good for the rollups and nothing else
-		return "", err
+		return nil, err
 	}
 	catalog, err := d.catalog.fresh(ctx)
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", rollup.ProgressIndex(d.settings.prefix), err)
+		return nil, fmt.Errorf("read %s: %w", rollup.ProgressIndex(d.settings.prefix), err)
 	}
 	if len(catalog.Rollups) == 0 {
-		return "", errors.New(d.noRollups())
+		return nil, errors.New(d.noRollups())
 	}
-	details.Sidecars = d.sidecarsHealth(ctx, catalog.Rollups[0].Rollup)
-	return d.message(catalog.Catalog, details) + sidecarsMessage(details.Sidecars), nil
+	return catalog.Catalog, nil
 }
 
-// sidecarsHealth asks each sidecar for a live stream, and for its version.
-func (d *Datasource) sidecarsHealth(ctx context.Context, rollup string) []sidecarHealth {
+// sidecarsHealth asks each sidecar for its status and for a live stream. rollups waits for those of the cluster; there are none where it does not tell.
+func (d *Datasource) sidecarsHealth(ctx context.Context, rollups func() []string) []sidecarHealth {
 	all := make([]sidecarHealth, len(d.settings.sidecars))
 	var group sync.WaitGroup
 	for i, address := range d.settings.sidecars {
 		all[i].URL = address
 		group.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, sidecarWithin)
-			defer cancel()
-			stream, err := d.streams.sidecars.open(ctx, address, query.LiveRequest{Rollup: rollup, Interval: time.Second.Milliseconds()}, true)
+			status, err := d.streams.sidecars.status(ctx, address)
+			if err == nil {
+				all[i].Version = status.Version
+				err = d.streams.sidecars.try(ctx, address, askedFor(status.rollups(), rollups()))
+			}
 			if err != nil {
 				all[i].Problem = err.Error()
-				return
 			}
-			stream.close()
-			all[i].Version = d.streams.sidecars.version(ctx, address)
 		})
 	}
 	group.Wait()
 	return all
+}
+
+// askedFor is the rollup whose live stream a sidecar is asked for: the first of the cluster's that it keeps. Where only one of them tells its rollups, or
+// where they have none in common, which the sidecar is to say, it is any; none where neither does.
+func askedFor(kept, rollups []string) string {
+	for _, name := range rollups {
+		if slices.Contains(kept, name) {
+			return name
+		}
+	}
+	for _, name := range append(slices.Clone(rollups), kept...) {
+		return name
+	}
+	return ""
 }
 
 // sidecarsMessage names those that do not answer. The rollups can be read without them.

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
@@ -25,8 +26,10 @@ const (
 	statusPath = "/status"
 	// maxProblemBytes bounds what a sidecar says is wrong.
 	maxProblemBytes = 4 << 10
-	// maxStatusBytes is how much of a sidecar's status is searched for its version, with which it begins.
-	maxStatusBytes = 4 << 10
+	// maxStatusBytes bounds a sidecar's status, which has every partition of every rollup.
+	maxStatusBytes = 16 << 20
+	// sidecarWithin is how long a sidecar may take to answer the health check, each time that it is asked.
+	sidecarWithin = 5 * time.Second
 	// noLimit is more bytes than a stream ever has.
 	noLimit = 1 << 60
 )
@@ -105,28 +108,54 @@ func (s *sidecars) open(ctx context.Context, address string, r query.LiveRequest
 	return &liveStream{Reader: reader, body: response.Body}, nil
 }
 
-// version is what a sidecar says on /status that it is; empty where it does not say, since nothing depends on it. Only the beginning of the answer is read.
-func (s *sidecars) version(ctx context.Context, address string) string {
+// sidecarStatus is what the health check needs of a sidecar's /status.
+type sidecarStatus struct {
+	Version string `json:"version"`
+	Streams []struct {
+		Rollups []struct {
+			Name string `json:"name"`
+		} `json:"rollups"`
+	} `json:"streams"`
+}
+
+func (s *sidecarStatus) rollups() []string {
+	var names []string
+	for _, stream := range s.Streams {
+		for _, one := range stream.Rollups {
+			names = append(names, one.Name)
+		}
+	}
+	return names
+}
+
+// status is what a sidecar says on /status. It is an error where nobody answers; it is empty where it cannot be read, since a proxy may pass on live streams alone.
+func (s *sidecars) status(ctx context.Context, address string) (sidecarStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, sidecarWithin)
+	defer cancel()
+	var status sidecarStatus
 	response, err := s.get(ctx, address, statusPath, "application/json")
 	if err != nil {
-		return ""
+		return status, fmt.Errorf("ask %s: %w", address, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	words := json.NewDecoder(io.LimitReader(response.Body, maxStatusBytes))
-	if response.StatusCode != http.StatusOK {
-		return ""
+	if response.StatusCode != http.StatusOK || json.NewDecoder(io.LimitReader(response.Body, maxStatusBytes)).Decode(&status) != nil {
+		return sidecarStatus{}, nil
 	}
-	for {
-		word, err := words.Token()
-		if err != nil {
-			return ""
-		}
-		if word == "version" {
-			word, _ = words.Token()
-			text, _ := word.(string)
-			return text
-		}
+	return status, nil
+}
+
+// try asks a sidecar for the live stream of a rollup, and gives it back at once.
+func (s *sidecars) try(ctx context.Context, address, rollup string) error {
+	if rollup == "" {
+		return fmt.Errorf("%s: no rollup is known to ask for, not even from %s: check the address", address, statusPath)
 	}
+	ctx, cancel := context.WithTimeout(ctx, sidecarWithin)
+	defer cancel()
+	stream, err := s.open(ctx, address, query.LiveRequest{Rollup: rollup, Interval: time.Second.Milliseconds()}, true)
+	if err == nil {
+		stream.close()
+	}
+	return err
 }
 
 // get asks a sidecar for something. Whoever calls it closes the answer's body.

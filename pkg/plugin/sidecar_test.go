@@ -80,7 +80,7 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	switch {
 	case r.URL.Path == "/status":
-		_, _ = fmt.Fprint(w, `{"version":"1.2.3","started_at":"2026-01-01T00:00:00Z","ready":true}`)
+		_, _ = fmt.Fprint(w, `{"version":"1.2.3","ready":true,"streams":[{"name":"app","rollups":[{"name":"log_writes"}]}]}`)
 	case r.URL.Path != "/api/v1/live":
 		fail(http.StatusNotFound, "there is no such endpoint")
 	case refuse != 0:

@@ -263,6 +263,43 @@ func TestHealthNamesTheSidecarsThatDoNotAnswer(t *testing.T) {
 	expectHealth(t, g.health(t), true, "0 of 1 sidecars answer", "the sidecar answers 401: no token (check the sidecar's token in the data source's settings)")
 }
 
+func TestHealthTellsOfTheSidecarsOfAClusterThatDoesNotAnswer(t *testing.T) {
+	s, gone := newSidecar(epoch), httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	empty := newCluster(t)
+	empty.progress = nil
+	page := newCluster(t).start(t)
+	for name, cluster := range map[string]string{"connect to Elasticsearch": gone.URL, "is missing or empty": empty.start(t)} {
+		json, _ := sidecarSettings("", s.start(t), gone.URL, page)
+		health := connect(t, backend.DataSourceInstanceSettings{URL: cluster, JSONData: json}).health(t)
+		expectHealth(t, health, false, name)
+		expectDetails(t, health, func(d healthDetails) bool {
+			all := d.Sidecars
+			return len(all) == 3 && all[0].Problem == "" && all[0].Version == "1.2.3" && strings.Contains(all[1].Problem, "refused") && strings.Contains(all[2].Problem, "check the address")
+		})
+	}
+	if _, opened := s.connections(); opened != 2 {
+		t.Errorf("the sidecar was asked for %d live streams, want one a check", opened)
+	}
+}
+
+func TestTheHealthCheckAsksASidecarForARollupThatItKeeps(t *testing.T) {
+	for _, c := range []struct {
+		kept, rollups []string
+		want          string
+	}{
+		{[]string{"b", "c"}, []string{"a", "c", "b"}, "c"},
+		{[]string{"d"}, []string{"a", "b"}, "a"},
+		{nil, []string{"a", "b"}, "a"},
+		{[]string{"d", "e"}, nil, "d"},
+		{nil, nil, ""},
+	} {
+		if got := askedFor(c.kept, c.rollups); got != c.want {
+			t.Errorf("a sidecar that keeps %v of %v is asked for %q, want %q", c.kept, c.rollups, got, c.want)
+		}
+	}
+}
+
 func TestAddressesOfSidecars(t *testing.T) {
 	for json, want := range map[string]string{
 		`{}`:                 "",
