@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
 	"github.com/tidemark/tidemark/pkg/query"
 )
 
@@ -175,8 +177,7 @@ func TestExpressionsHaveWhatTheyCompute(t *testing.T) {
 	})
 }
 
-func TestEveryQueryOfAnAlertRuleIsAnswered(t *testing.T) {
-	s := openStock(t)
+func (s *stock) testAlertRules(t *testing.T) {
 	uid := readDataSource(t).UID
 	eachRule(t, func(t *testing.T, _ *ruleGroup, r *alertRule) {
 		asked := 0
@@ -214,20 +215,17 @@ func (s *stock) checkAlertQuery(t *testing.T, a *alertQuery) {
 	if err := json.Unmarshal(raw, &grid); err != nil || grid.IntervalMS == 0 || grid.MaxDataPoints == 0 || a.RelativeTimeRange.To != 0 {
 		t.Fatalf("query %s: intervalMs %d, maxDataPoints %d, to %d (%v)", a.RefID, grid.IntervalMS, grid.MaxDataPoints, a.RelativeTimeRange.To, err)
 	}
-	entry := s.entry(t, q.Rollup)
-	to := start + windows*entry.Spec.Window.Milliseconds() + time.Second.Milliseconds()
+	spec := s.rollup(t, q.Rollup)
+	to := endOf(spec) + time.Second.Milliseconds()
 	from := to - 1000*a.RelativeTimeRange.From
 	if span := to - from; span < 2*grid.IntervalMS || int64(max(q.MovingAverage, 1))*grid.IntervalMS < time.Minute.Milliseconds() {
 		t.Errorf("query %s: a range of %d ms has no whole point for sure", a.RefID, span)
 	}
-	frames, err := query.Run(t.Context(), query.Input{
-		Query: q, From: from, To: to, Interval: grid.IntervalMS, MaxDataPoints: grid.MaxDataPoints, Rollup: entry, Prefix: s.prefix,
-	}, s.search)
-	if err != nil {
-		t.Fatalf("query %s: %v", a.RefID, err)
-	}
+	frames := s.ask(t, map[string]string{backend.FromAlertHeaderName: "true"}, &backend.DataQuery{
+		JSON: raw, TimeRange: between(from, to), Interval: time.Duration(grid.IntervalMS) * time.Millisecond, MaxDataPoints: grid.MaxDataPoints,
+	})
 	sealed := to-to%grid.IntervalMS > start // else the point that has all windows is not over
-	if series, _ := expected(entry, &q); len(frames) != max(series, 1) && sealed {
+	if series, _ := expected(spec, &q); len(frames) != max(series, 1) && sealed {
 		t.Errorf("query %s has %d series, want %d", a.RefID, len(frames), series)
 	}
 }

@@ -1,211 +1,35 @@
 package dashboards
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 
-	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/query"
 	"github.com/tidemark/tidemark/pkg/rollup"
-	"github.com/tidemark/tidemark/pkg/search"
-	"github.com/tidemark/tidemark/sidecar/config"
-	"github.com/tidemark/tidemark/tests/servers"
 )
 
-const (
-	start   = int64(1_763_769_600_000) // a midnight, in ms
-	windows = 6
-)
-
-// earlier are the days before the start of which the store holds the same, for what is compared with them.
-var earlier = []int64{0, 1, 7}
-
-// key is a combination of dimension values, and how many events of it there are in each window.
-type key struct {
-	values map[string]string
-	events int64
-}
-
-// keys are the two sources that the store holds.
-var keys = []key{
-	{map[string]string{"host": "web-1", "path": "/var/log/a.log", "process": "java", "system": "shop", "module": "orders", "task": "GET /a",
-		"sidecar": "tidemark-1/7", "stream": "app-logs", "rollup": "log_writes", "partition": "topic-app-info/0"}, 3},
-	{map[string]string{"host": "web-2", "path": "/var/log/b.log", "process": "node", "system": "billing", "module": "invoices", "task": "GET /b",
-		"sidecar": "tidemark-2/7", "stream": "host-metrics", "rollup": "host_activity", "partition": "metrics/1"}, 5},
-}
-
-// kinds are the values of the dimension kind: in a rollup that has it, each source has its events of each kind.
-var kinds = []string{"service", "third_party", "page_view"}
-
-func keysOf(d *rollup.Definition) []key {
-	if !slices.ContainsFunc(d.Dimensions, func(f rollup.Field) bool { return f.Name == "kind" }) {
-		return keys
-	}
-	var all []key
-	for _, k := range keys {
-		for _, kind := range kinds {
-			values := maps.Clone(k.values)
-			values["kind"] = kind
-			all = append(all, key{values, k.events})
-		}
-	}
-	return all
-}
-
-func readSidecarConfig(t *testing.T) *config.Config {
-	t.Helper()
-	c, err := config.Load(filepath.Join(root, "provisioning", "sidecar", "tidemark.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// stock is a store with the rollups that the provisioned sidecar keeps.
-type stock struct {
-	search  query.Search
-	prefix  string
-	entries map[string]*rollup.CatalogEntry
-}
-
-func openStock(t *testing.T) *stock {
-	t.Helper()
-	client, err := elastic.New(elastic.Config{Addresses: []string{servers.EmbeddedStore(t, "")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	c := readSidecarConfig(t)
-	s := &stock{search: search.Over(client), prefix: c.Elasticsearch.IndexPrefix, entries: map[string]*rollup.CatalogEntry{}}
-	for i := range c.Streams {
-		for _, d := range c.Streams[i].Definitions() {
-			s.fill(t, client, &d)
-		}
-	}
-	return s
-}
-
-// fill writes the documents of a rollup, all of them sealed.
-func (s *stock) fill(t *testing.T, client *elastic.Client, d *rollup.Definition) {
-	t.Helper()
-	write(t, client, s.prefix, d, documentsOf(d))
-	sealed := start + windows*d.Window.Milliseconds()
-	s.entries[d.Name] = &rollup.CatalogEntry{
-		DefinitionProgress: rollup.DefinitionProgress{Rollup: d.Name, Stream: d.Stream, Spec: *d, Since: startOf(slices.Max(earlier)), Partitions: []string{"topic/0"}},
-		Progress:           []rollup.PartitionProgress{{Rollup: d.Name, Partition: "topic/0", SealedThrough: &sealed}},
-	}
-}
-
-// write writes documents of a rollup, after its template.
-func write(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition, documents []*rollup.Document) {
-	t.Helper()
-	template, err := rollup.Template(prefix, d, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(prefix, d.Name), template); err != nil {
-		t.Fatal(err)
-	}
-	for some := range slices.Chunk(documents, 5000) {
-		var body bytes.Buffer
-		for _, doc := range some {
-			fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q}}`+"\n", rollup.IndexName(prefix, d.Name, d.Window, doc.Start), doc.ID(d.Hash()))
-			body.Write(doc.AppendJSON(nil, d, d.Hash()))
-			body.WriteByte('\n')
-		}
-		bulk(t, client, body.Bytes())
-	}
-	if err := client.Refresh(t.Context(), rollup.IndicesOf(prefix, d.Name)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func bulk(t *testing.T, client *elastic.Client, body []byte) {
-	t.Helper()
-	response, err := client.Bulk(t.Context(), body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, item := range response.Items {
-		if item.Err != nil {
-			t.Fatalf("write a document: %v", item.Err)
-		}
-	}
-}
-
-// startOf is the start so many days before.
-func startOf(days int64) int64 { return start - days*24*time.Hour.Milliseconds() }
-
-// documentsOf are those of each window and grouping.
-func documentsOf(d *rollup.Definition) []*rollup.Document {
-	var all []*rollup.Document
-	for i := range windows * len(earlier) {
-		at := startOf(earlier[i/windows]) + int64(i%windows)*d.Window.Milliseconds()
-		all = append(all, windowOf(d, at, func(k *key, doc *rollup.Document) {
-			doc.Count += k.events
-			doc.Bytes += 100 * k.events
-			for m := range doc.Measures {
-				doc.Measures[m].Add(float64(10 * k.events))
-			}
-			for i := range doc.Sketches {
-				doc.Sketches[i].Add(float64(10 * k.events))
-			}
-			for i := range doc.Distinct {
-				doc.Distinct[i].Add([]byte(strings.Join(doc.Dimensions, "\x00")))
-			}
-			for i := range doc.Conditions {
-				doc.Conditions[i]++
-			}
-		})...)
-	}
-	return all
-}
-
-// windowOf are the documents of one window, in each grouping, with the sources that a grouping does not tell apart in one. add adds what a source has.
-func windowOf(d *rollup.Definition, at int64, add func(k *key, doc *rollup.Document)) []*rollup.Document {
-	var all []*rollup.Document
-	for _, grouping := range d.Groupings {
-		merged := map[string]*rollup.Document{}
-		for _, key := range keysOf(d) {
-			values := make([]string, len(grouping))
-			for i, dimension := range grouping {
-				values[i] = key.values[dimension]
-			}
-			id := strings.Join(values, "\x00")
-			doc := merged[id]
-			if doc == nil {
-				doc = &rollup.Document{
-					Start: at, Partition: &rollup.Partition{Topic: "topic"}, Grouping: grouping, Dimensions: values,
-					Measures: make([]rollup.Measure, len(d.Measures)), Conditions: make([]int64, len(d.Conditions)),
-					Sketches: make([]*rollup.Sketch, len(d.Percentiles)), Distinct: make([]*rollup.Distinct, len(d.Distinct)),
-				}
-				for i := range doc.Sketches {
-					doc.Sketches[i] = rollup.NewSketch()
-				}
-				for i := range doc.Distinct {
-					doc.Distinct[i] = rollup.NewDistinct()
-				}
-				merged[id] = doc
-				all = append(all, doc)
-			}
-			add(&key, doc)
-		}
-	}
-	return all
-}
-
-func TestEveryQueryIsAnswered(t *testing.T) {
+// TestThePluginAnswers asks the plugin's own program everything that the dashboards, their variables and the alert rules ask.
+func TestThePluginAnswers(t *testing.T) {
 	s := openStock(t)
+	t.Run("every query", s.testQueries)
+	t.Run("every annotation", s.testAnnotations)
+	t.Run("every variable", s.testVariables)
+	t.Run("every query of an alert rule", s.testAlertRules)
+	t.Run("the health check", s.testHealth)
+}
+
+func (s *stock) testQueries(t *testing.T) {
 	each(t, func(t *testing.T, d *dashboard) {
 		for _, p := range d.Panels {
 			for i, q := range p.decodeTargets(t) {
@@ -224,8 +48,7 @@ func TestEveryQueryIsAnswered(t *testing.T) {
 	})
 }
 
-func TestEveryAnnotationIsAnswered(t *testing.T) {
-	s := openStock(t)
+func (s *stock) testAnnotations(t *testing.T) {
 	each(t, func(t *testing.T, d *dashboard) {
 		for _, a := range d.Annotations.List {
 			for _, chosen := range s.selections(t, d) {
@@ -235,6 +58,13 @@ func TestEveryAnnotationIsAnswered(t *testing.T) {
 			}
 		}
 	})
+}
+
+func (s *stock) testHealth(t *testing.T) {
+	health := s.health(t)
+	if health.Status != backend.HealthStatusOk || !strings.Contains(health.Message, fmt.Sprintf("%d rollups: ", len(s.rollups))) {
+		t.Errorf("the data source is %s: %s", health.Status, health.Message)
+	}
 }
 
 // selection has the values of variables by their names; one that stands for All is missing.
@@ -287,7 +117,7 @@ func (s *stock) first(t *testing.T, chosen selection, v *variable) string {
 	if q.Kind == "rollups" {
 		return v.defaultValue(t)
 	}
-	spec := &s.entry(t, q.Rollup).Spec
+	spec := s.rollup(t, q.Rollup)
 	switch q.Kind {
 	case "values":
 		return keys[1].values[q.Dimension]
@@ -300,13 +130,13 @@ func (s *stock) first(t *testing.T, chosen selection, v *variable) string {
 	return ""
 }
 
-func (s *stock) entry(t *testing.T, name string) *rollup.CatalogEntry {
+func (s *stock) rollup(t *testing.T, name string) *rollup.Definition {
 	t.Helper()
-	entry := s.entries[name]
-	if entry == nil {
+	spec := s.rollups[name]
+	if spec == nil {
 		t.Fatalf("the sidecar keeps no rollup %q", name)
 	}
-	return entry
+	return spec
 }
 
 func (s *stock) checkAnnotations(t *testing.T, raw json.RawMessage) {
@@ -315,30 +145,22 @@ func (s *stock) checkAnnotations(t *testing.T, raw json.RawMessage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entry := s.entry(t, q.Rollup)
-	end := start + windows*entry.Spec.Window.Milliseconds()
-	if _, err := query.Annotations(t.Context(), query.AnnotationsInput{Query: q, From: start, To: end, Now: end, Rollup: entry, Prefix: s.prefix}, s.search); err != nil {
-		t.Error(err)
-	}
+	s.ask(t, nil, &backend.DataQuery{QueryType: query.TypeAnnotations, JSON: raw, TimeRange: between(start, endOf(s.rollup(t, q.Rollup)))})
 }
 
 // check asks one query, and compares points and counts with the events.
 func (s *stock) check(t *testing.T, d *dashboard, p *panel, raw json.RawMessage) {
 	t.Helper()
+	raw = leaveOutAll(t, d, raw)
 	q, err := query.Parse(raw, query.ReadLive)
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaveOutAll(t, d, &q)
-	entry := s.entry(t, q.Rollup)
-	to := start + windows*entry.Spec.Window.Milliseconds()
-	frames, err := query.Run(t.Context(), query.Input{
-		Query: q, From: start, To: to, Interval: 1000, MaxDataPoints: max(p.MaxDataPoints, windows), Rollup: entry, Prefix: s.prefix,
-	}, s.search)
-	if err != nil {
-		t.Fatal(err)
-	}
-	series, events := expected(entry, &q)
+	spec := s.rollup(t, q.Rollup)
+	frames := s.ask(t, nil, &backend.DataQuery{
+		JSON: raw, TimeRange: between(start, endOf(spec)), Interval: time.Second, MaxDataPoints: max(p.MaxDataPoints, windows),
+	})
+	series, events := expected(spec, &q)
 	sum, points := total(t, frames)
 	wanted := series * windows
 	if q.Format == query.FormatTable {
@@ -374,9 +196,9 @@ func total(t *testing.T, frames data.Frames) (sum float64, points int) {
 }
 
 // expected is how many series an answer has, and how many events a window.
-func expected(entry *rollup.CatalogEntry, q *query.Query) (series int, events int64) {
+func expected(spec *rollup.Definition, q *query.Query) (series int, events int64) {
 	groups := map[string]bool{}
-	for _, k := range keysOf(&entry.Spec) {
+	for _, k := range keysOf(spec) {
 		kept := true
 		for _, f := range q.Filters {
 			kept = kept && slices.Contains(f.Values, k.values[f.Dimension]) == (f.Op == "=")
@@ -394,13 +216,17 @@ func expected(entry *rollup.CatalogEntry, q *query.Query) (series int, events in
 	return len(groups), events
 }
 
-// leaveOutAll removes the filters by variables that stand for All. Every query is to be narrowed by a variable or a value.
-func leaveOutAll(t *testing.T, d *dashboard, q *query.Query) {
+// leaveOutAll removes the filters by variables that stand for All, as the plugin's front end does. Every query is to be narrowed by a variable or a value.
+func leaveOutAll(t *testing.T, d *dashboard, raw json.RawMessage) json.RawMessage {
 	t.Helper()
-	if len(q.Filters) == 0 {
+	fields, filters := map[string]any{}, struct{ Filters []query.Filter }{}
+	if err := errors.Join(json.Unmarshal(raw, &fields), json.Unmarshal(raw, &filters)); err != nil {
+		t.Fatal(err)
+	}
+	if len(filters.Filters) == 0 {
 		t.Error("no variable narrows the query")
 	}
-	q.Filters = slices.DeleteFunc(q.Filters, func(f query.Filter) bool {
+	fields["filters"] = slices.DeleteFunc(filters.Filters, func(f query.Filter) bool {
 		name, isVariable := strings.CutPrefix(f.Values[0], "$")
 		if !isVariable {
 			return false
@@ -410,10 +236,14 @@ func leaveOutAll(t *testing.T, d *dashboard, q *query.Query) {
 		}
 		return true
 	})
+	narrowed, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return narrowed
 }
 
-func TestVariablesOfferWhatThereIs(t *testing.T) {
-	s := openStock(t)
+func (s *stock) testVariables(t *testing.T) {
 	each(t, func(t *testing.T, d *dashboard) {
 		chosen := s.selections(t, d)
 		for _, v := range d.Templating.List[1:] {
@@ -436,24 +266,50 @@ func TestVariablesOfferWhatThereIs(t *testing.T) {
 
 func (s *stock) checkVariable(t *testing.T, v *variable, q variableQuery) {
 	t.Helper()
+	var listed struct {
+		Rollups []struct {
+			Name               string
+			Measures, Distinct []string
+		}
+	}
+	s.resource(t, "rollups", nil, &listed)
+	offered := map[string]map[string][]string{}
+	for _, r := range listed.Rollups {
+		offered[r.Name] = map[string][]string{"measures": r.Measures, "distinct": r.Distinct}
+	}
 	switch q.Kind {
 	case "rollups":
-		offered := regexp.MustCompile(strings.Trim(v.Regex, "/"))
-		if name := v.defaultValue(t); s.entries[name] == nil || !offered.MatchString(name) || offered.MatchString("host_activity") {
+		pattern := regexp.MustCompile(strings.Trim(v.Regex, "/"))
+		if name := v.defaultValue(t); offered[name] == nil || !pattern.MatchString(name) || pattern.MatchString("host_activity") {
 			t.Errorf("variable %q offers %s, and begins with %q", v.Name, v.Regex, name)
 		}
 	case "values":
-		wanted := len(keys)
-		if len(q.Filters) > 0 {
-			wanted = 1
-		}
-		values, truncated, err := query.Values(t.Context(), query.ValuesInput{Dimension: q.Dimension, Filters: q.Filters, Rollup: s.entry(t, q.Rollup), Prefix: s.prefix}, s.search)
-		if err != nil || truncated || len(values) != wanted || values[0].Value != keys[1].values[v.Name] {
-			t.Errorf("variable %q offers %v (%v)", v.Name, values, err)
-		}
+		s.checkValues(t, v, q)
 	case "measures", "distinct":
-		s.entry(t, q.Rollup)
+		if len(offered[q.Rollup][q.Kind]) == 0 {
+			t.Errorf("variable %q offers none of the %s of %q", v.Name, q.Kind, q.Rollup)
+		}
 	default:
 		t.Errorf("variable %q asks for %s", v.Name, q.Kind)
+	}
+}
+
+func (s *stock) checkValues(t *testing.T, v *variable, q variableQuery) {
+	t.Helper()
+	wanted := len(keys)
+	if len(q.Filters) > 0 {
+		wanted = 1
+	}
+	filters, err := json.Marshal(q.Filters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct {
+		Values    []query.Value
+		Truncated bool
+	}
+	s.resource(t, "values", url.Values{"rollup": {q.Rollup}, "dimension": {q.Dimension}, "filters": {string(filters)}}, &answer)
+	if values := answer.Values; answer.Truncated || len(values) != wanted || values[0].Value != keys[1].values[v.Name] {
+		t.Errorf("variable %q offers %v", v.Name, values)
 	}
 }

@@ -1,9 +1,6 @@
 package dashboards
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -36,12 +33,13 @@ const (
 // write fills a store with the documents and the progress of the rollups. They are sealed until after now.
 func (s *story) write(t *testing.T, client *elastic.Client) {
 	t.Helper()
-	index, err := rollup.ProgressIndexBody()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.CreateIndex(t.Context(), rollup.ProgressIndex(s.prefix), index); err != nil {
-		t.Fatal(err)
+	createProgress(t, client, s.prefix)
+	since, sealed := s.now-2*day.Milliseconds(), s.now+ahead.Milliseconds()
+	switch s.prefix {
+	case young:
+		since = s.now - told.Milliseconds()
+	case silent:
+		sealed = s.now - told.Milliseconds()
 	}
 	c := readSidecarConfig(t)
 	for i := range c.Streams {
@@ -50,7 +48,7 @@ func (s *story) write(t *testing.T, client *elastic.Client) {
 				continue
 			}
 			write(t, client, s.prefix, &d, s.documents(&d))
-			s.tellProgress(t, client, &d)
+			tellProgress(t, client, s.prefix, &d, since, sealed)
 		}
 	}
 }
@@ -101,37 +99,5 @@ func (s *story) add(d *rollup.Definition, k *key, doc *rollup.Document) {
 		for i := range doc.Conditions {
 			doc.Conditions[i] += int64(choose(0, 1))
 		}
-	}
-}
-
-func (s *story) tellProgress(t *testing.T, client *elastic.Client, d *rollup.Definition) {
-	t.Helper()
-	const partition = "topic/0"
-	sealed, since := s.now+ahead.Milliseconds(), s.now-2*day.Milliseconds()
-	if s.prefix == young {
-		since = s.now - told.Milliseconds()
-	}
-	if s.prefix == silent {
-		sealed = s.now - told.Milliseconds()
-	}
-	definition := &rollup.DefinitionProgress{
-		Kind: rollup.KindDefinition, Rollup: d.Name, Stream: d.Stream, Definition: d.Hash(), Since: since,
-		Partitions: []string{partition}, Spec: *d, UpdatedAt: s.now,
-	}
-	progress := &rollup.PartitionProgress{
-		Kind: rollup.KindPartition, Rollup: d.Name, Stream: d.Stream, Partition: partition, TopicID: fmt.Sprintf("%032x", 0), Definition: d.Hash(),
-		SealedThrough: &sealed, UpdatedAt: s.now,
-	}
-	var body bytes.Buffer
-	for _, doc := range []interface{ ID() string }{definition, progress} {
-		text, err := json.Marshal(doc)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&body, `{"index":{"_index":%q,"_id":%q}}`+"\n%s\n", rollup.ProgressIndex(s.prefix), doc.ID(), text)
-	}
-	bulk(t, client, body.Bytes())
-	if err := client.Refresh(t.Context(), rollup.ProgressIndex(s.prefix)); err != nil {
-		t.Fatal(err)
 	}
 }
