@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Locator, Page, Request, TestInfo } from '@playwright/test';
 
 import { boards, isKept, lacking, listsValues, type Board, type BoardPanel } from './boards';
+import type { Rollup } from './grafana';
 import { expect, test, THEMES } from './test';
 
 const WIDTHS = { wide: 1600, narrow: 600 };
@@ -38,9 +39,14 @@ for (const board of boards) {
       const others = boards.filter(({ uid }) => uid !== board.uid);
       for (const other of others) {
         await menu.click();
+        const answered = page.waitForResponse((answer) => answer.request().headers()['x-dashboard-uid'] === other.uid);
         await page.getByRole('menu').getByRole('link', { name: other.title }).click();
         await expect(page).toHaveURL(new RegExp(`/d/${other.uid}/.*from=now-37m`));
         await expect(page).toHaveURL(new RegExp(`var-datasource=${source.uid}`));
+        await answered;
+        if (lacking(other, source.rollups).length === 0) {
+          await expectNoErrors(page, other, source.rollups);
+        }
         await page.goBack();
         await expect(page).toHaveURL(new RegExp(`/d/${board.uid}`));
       }
@@ -81,9 +87,13 @@ for (const board of boards) {
   });
 }
 
+function panelWith(page: Page, id: number): Locator {
+  return page.locator(`[data-viz-panel-key="panel-${id}"]`);
+}
+
 /** Clicks here and there in a panel, until a bar whose end is near shows its link. */
 async function clickBar(page: Page, { id }: BoardPanel, link: Locator) {
-  const plot = page.locator(`[data-viz-panel-key="panel-${id}"] .u-over`);
+  const plot = panelWith(page, id).locator('.u-over');
   let tried = 0;
   await expect(async () => {
     const { width, height } = (await plot.boundingBox())!;
@@ -117,7 +127,7 @@ async function showAll(page: Page, { panels }: Board, width: number) {
 
 /** A panel shows data, or what is meant to be said where there is none. What the rollup does not keep is an error. */
 async function expectShown(page: Page, { id, title, type, fieldConfig }: BoardPanel, kept: boolean) {
-  const panel = page.locator(`[data-viz-panel-key="panel-${id}"]`);
+  const panel = panelWith(page, id);
   const content = panel.getByTestId('data-testid panel content');
   await expect(panel.getByLabel('Panel loading bar')).toHaveCount(0);
   const drawn = { timeseries: content.locator('canvas'), table: content.getByRole('gridcell') }[type];
@@ -127,6 +137,15 @@ async function expectShown(page: Page, { id, title, type, fieldConfig }: BoardPa
   await expect.soft(content, title).not.toContainText('No data');
   const errors = panel.getByTestId('data-testid Panel status error');
   await expect.soft(errors, `error of ${title}`).toHaveCount(kept ? 0 : 1);
+}
+
+/** No panel in view is refused what the data source has. */
+async function expectNoErrors(page: Page, board: Board, rollups: Rollup[]) {
+  await expect(page.getByLabel('Panel loading bar')).toHaveCount(0);
+  for (const panel of board.panels.filter((one) => isKept(board, one, rollups))) {
+    const errors = panelWith(page, panel.id).getByTestId('data-testid Panel status error');
+    await expect.soft(errors, `error of ${panel.title} in ${board.title}`).toHaveCount(0, { timeout: 1000 });
+  }
 }
 
 /** Keeps a picture of the whole page in the folder that TIDEMARK_SCREENSHOTS names, or with the test's output. */

@@ -136,13 +136,14 @@ func TestAlertsLeadToTheirPanelsAndRunbooks(t *testing.T) {
 		if !ours || !strings.Contains(page, heading) {
 			t.Errorf("the runbook %q is no heading of docs/alerting.md", r.Annotations["runbook_url"])
 		}
-		var chosen variableQuery
-		if err := json.Unmarshal(d.variable("rollup").Query, &chosen); err != nil {
-			t.Fatal(err)
-		}
-		for _, q := range r.Data {
-			if name, _ := q.Model["rollup"].(string); name != "" && chosen.Kind == "rollups" && d.variable("rollup").defaultValue(t) != name {
-				t.Errorf("the rule reads %s, and the dashboard opens with %s", name, d.variable("rollup").defaultValue(t))
+		for _, v := range d.Templating.List {
+			if v.Type != "query" || v.decodeQuery(t).Kind != "rollups" {
+				continue
+			}
+			for _, q := range r.Data {
+				if name, _ := q.Model["rollup"].(string); name != "" && v.defaultValue(t) != name {
+					t.Errorf("the rule reads %s, and the dashboard opens with %s", name, v.defaultValue(t))
+				}
 			}
 		}
 	})

@@ -60,6 +60,15 @@ type variableQuery struct {
 	Filters                 []query.Filter
 }
 
+func (v *variable) decodeQuery(t *testing.T) variableQuery {
+	t.Helper()
+	var q variableQuery
+	if err := json.Unmarshal(v.Query, &q); err != nil {
+		t.Fatalf("variable %q: %v", v.Name, err)
+	}
+	return q
+}
+
 // defaultValue is what a variable of a single value stands for in the file.
 func (v *variable) defaultValue(t *testing.T) string {
 	t.Helper()

@@ -97,6 +97,36 @@ func TestVariablesAreExplained(t *testing.T) {
 	})
 }
 
+// The menu takes the variables along, and Grafana keeps values that are none of the options there.
+func TestVariablesOfOneNameMeanTheSameInAllDashboards(t *testing.T) {
+	meanings := map[string]string{}
+	each(t, func(t *testing.T, d *dashboard) {
+		for _, v := range d.Templating.List {
+			meaning := v.meaning(t)
+			if other, known := meanings[v.Name]; known && other != meaning {
+				t.Errorf("variable %q means %s, and %s in another dashboard", v.Name, meaning, other)
+			}
+			meanings[v.Name] = meaning
+		}
+	})
+}
+
+// meaning is what the values of a variable are. Those of a dimension, such as the name of a host, are so in every rollup that has it.
+func (v *variable) meaning(t *testing.T) string {
+	t.Helper()
+	if v.Type != "query" {
+		return v.Type + " " + string(v.Query)
+	}
+	switch q := v.decodeQuery(t); q.Kind {
+	case "values":
+		return "values of " + q.Dimension
+	case "rollups":
+		return "rollups like " + v.Regex
+	default:
+		return q.Kind + " of " + q.Rollup
+	}
+}
+
 func TestPanelsFillTheGridWithoutOverlap(t *testing.T) {
 	type cell struct{ x, y int }
 	each(t, func(t *testing.T, d *dashboard) {
