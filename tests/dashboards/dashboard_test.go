@@ -56,8 +56,8 @@ type variable struct {
 
 // variableQuery is what a variable asks the data source for.
 type variableQuery struct {
-	Kind, Rollup, Dimension string
-	Filters                 []query.Filter
+	Kind, Rollup, Dimension, Search string
+	Filters                         []query.Filter
 }
 
 func (v *variable) decodeQuery(t *testing.T) variableQuery {

@@ -97,6 +97,20 @@ func TestVariablesAreExplained(t *testing.T) {
 	})
 }
 
+// A list ends at the first thousand values: who looks for another one types it.
+func TestVariablesOfValuesAreSearched(t *testing.T) {
+	each(t, func(t *testing.T, d *dashboard) {
+		for _, v := range d.Templating.List {
+			if v.Type != "query" {
+				continue
+			}
+			if q := v.decodeQuery(t); q.Kind == "values" && q.Search != "$__searchFilter" {
+				t.Errorf("variable %q does not look for what is typed", v.Name)
+			}
+		}
+	})
+}
+
 // The menu takes the variables along, and Grafana keeps values that are none of the options there.
 func TestVariablesOfOneNameMeanTheSameInAllDashboards(t *testing.T) {
 	meanings := map[string]string{}
