@@ -72,6 +72,19 @@ func TestPanelsAreExplainedAndHaveUnits(t *testing.T) {
 	})
 }
 
+// An alert rule that is made of a panel reads sealed, unless the panel says otherwise.
+func TestPanelsLeaveLiveUnsaid(t *testing.T) {
+	each(t, func(t *testing.T, d *dashboard) {
+		for _, p := range d.Panels {
+			for _, q := range p.decodeTargets(t) {
+				if q.Read == query.ReadLive {
+					t.Errorf("panel %q, query %s says that it reads live, as panels do", p.Title, q.RefID)
+				}
+			}
+		}
+	})
+}
+
 // checkThresholds wants a colour for every value: the first step has none to begin at, and the others come in their order.
 func (p *panel) checkThresholds(t *testing.T) {
 	t.Helper()
