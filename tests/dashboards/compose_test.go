@@ -21,6 +21,7 @@ type compose struct {
 type service struct {
 	Image       string
 	Build       struct{ Context, Dockerfile string }
+	Command     []string
 	Restart     string
 	Privileged  bool
 	Environment map[string]any

@@ -2,6 +2,8 @@ package dashboards
 
 import (
 	"bytes"
+	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -20,7 +22,8 @@ func readYAML(t *testing.T, into any, elements ...string) {
 type dataSource struct {
 	Name, UID, Type, Access, URL string
 	JSONData                     struct {
-		IndexPrefix string `yaml:"indexPrefix"`
+		IndexPrefix string   `yaml:"indexPrefix"`
+		SidecarURLs []string `yaml:"sidecarUrls"`
 	} `yaml:"jsonData"`
 }
 
@@ -44,6 +47,24 @@ func TestTheProvisionedDataSourceReadsWhatTheSidecarWrites(t *testing.T) {
 	}
 	if !slices.Contains(c.Elasticsearch.Addresses, s.URL) || s.JSONData.IndexPrefix != c.Elasticsearch.IndexPrefix {
 		t.Errorf("it reads %s, prefix %s, and the sidecar writes to %s, prefix %s", s.URL, s.JSONData.IndexPrefix, c.Elasticsearch.Addresses, c.Elasticsearch.IndexPrefix)
+	}
+}
+
+func TestTheProvisionedDataSourceReachesTheSidecarsLiveStream(t *testing.T) {
+	c, urls := readSidecarConfig(t), readDataSource(t).JSONData.SidecarURLs
+	if len(urls) != 1 || !c.Live.Enabled {
+		t.Fatalf("the sidecars %s, live: %t", urls, c.Live.Enabled)
+	}
+	u, err := url.Parse(urls[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(c.HTTP.Listen)
+	if err != nil || !net.ParseIP(host).IsUnspecified() || u.Scheme != "http" || u.Port() != port {
+		t.Errorf("the sidecar listens on %s, and the data source asks %s (%v)", c.HTTP.Listen, u, err)
+	}
+	if s := readCompose(t).Services[u.Hostname()]; s == nil || len(s.Command) == 0 || s.Command[0] != "run" {
+		t.Errorf("%s is no sidecar of the stack", u.Hostname())
 	}
 }
 
