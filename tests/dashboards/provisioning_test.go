@@ -6,7 +6,9 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/goccy/go-yaml"
 )
@@ -113,4 +115,35 @@ func TestFilebeatFillsTheTopicsThatTheSidecarReads(t *testing.T) {
 	if !slices.Contains(c.Streams[2].Topics, c.Health.Topic) {
 		t.Errorf("the sidecar tells of its work in topic %q, and reads %s", c.Health.Topic, c.Streams[2].Topics)
 	}
+}
+
+func TestTheProvisionedRollupsHaveTiersThatAreNotKeptForEver(t *testing.T) {
+	for name, entry := range openStock(t).entries {
+		if spec := &entry.Spec; len(spec.Tiers) == 0 || len(spec.Retention) != 1+len(spec.Tiers) {
+			t.Errorf("%s has the tiers %v and the retention %v", name, spec.Tiers, spec.Retention)
+		}
+	}
+}
+
+// Points of last week are as long as those of today only where windows as fine are still there.
+func TestWhatPanelsCompareWithIsKeptInAllTiers(t *testing.T) {
+	s := openStock(t)
+	before := map[string]time.Duration{"1d": day, "1w": 7 * day}
+	each(t, func(t *testing.T, d *dashboard) {
+		for _, p := range d.Panels {
+			for _, q := range p.decodeTargets(t) {
+				if q.Shift == "" {
+					continue
+				}
+				if name, isVariable := strings.CutPrefix(q.Rollup, "$"); isVariable {
+					q.Rollup = d.variable(name).defaultValue(t)
+				}
+				for _, tier := range s.entry(t, q.Rollup).Spec.Retention {
+					if kept := time.Duration(tier.Keep) * time.Millisecond; before[q.Shift] == 0 || kept < before[q.Shift]+day {
+						t.Errorf("panel %q compares with %s before, and %s keeps %s windows for %s", p.Title, q.Shift, q.Rollup, tier.Tier, kept)
+					}
+				}
+			}
+		}
+	})
 }
