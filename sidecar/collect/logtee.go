@@ -23,18 +23,18 @@ const (
 	teeBuffer = 4096
 	// maxMessageBytes is where a message is cut.
 	maxMessageBytes = 8 << 10
-	// maxPaths bounds how many paths have an offset of their own.
-	maxPaths = 4096
+	// programLog is the file of the lines that are about no rollup.
+	programLog = "tidemark.log"
 	// drainTime is for the lines that are left when the program ends.
 	drainTime = time.Second
 )
 
 // LogTee is a slog.Handler that passes every line on and keeps a copy, shaped as Filebeat ships the lines of files:
 //
-//	{"@timestamp":"2026-01-02T15:04:05.678Z","level":"info","message":"...","log":{"file":{"path":"write/writer.go"},"level":"info","offset":1234,"origin":{"file":{"line":42}}},"host":{"name":"web-1"}}
+//	{"@timestamp":"2026-01-02T15:04:05.678Z","level":"info","message":"...","log":{"file":{"path":"tidemark.log"},"level":"info","offset":1234,"origin":{"file":{"name":"write/writer.go","line":42}}},"host":{"name":"web-1"}}
 //
-// Each source file of the program is taken for a log file of its own: log.file.path is the file with its folder, and log.offset where the line begins
-// in it, in bytes, when every line is the message and a line break. Logging never waits for the copy: where the buffer is full, the copy is dropped and
+// Lines that name a rollup are taken for those of its own log file, log.file.path, and all others for those of the program's: so each file is written as
+// long as the program runs. log.offset is where the line begins in it, in bytes, when every line is the message and a line break. Logging never waits for the copy: where the buffer is full, the copy is dropped and
 // counted. The handler's clones share one buffer.
 type LogTee struct {
 	next slog.Handler
@@ -69,7 +69,8 @@ type logFile struct {
 	Offset int64  `json:"offset"`
 	Origin struct {
 		File struct {
-			Line int `json:"line"`
+			Name string `json:"name"`
+			Line int    `json:"line"`
 		} `json:"file"`
 	} `json:"origin"`
 }
@@ -153,7 +154,7 @@ func (s *teeSink) send(ctx context.Context, line []byte, produce func(ctx contex
 }
 
 func (s *teeSink) keep(message string, r slog.Record) {
-	path, number := origin(r.PC)
+	path := file(r)
 	level := strings.ToLower(r.Level.String())
 	at := r.Time
 	if at.IsZero() {
@@ -166,7 +167,8 @@ func (s *teeSink) keep(message string, r slog.Record) {
 		Timestamp: stamp(at), Level: level, Message: message, Host: Named{s.host},
 		Log: logFile{Level: level, Offset: s.advance(path, message)},
 	}
-	line.Log.File.Path, line.Log.Origin.File.Line = path, number
+	line.Log.File.Path = path
+	line.Log.Origin.File.Name, line.Log.Origin.File.Line = origin(r.PC)
 	value, err := json.Marshal(&line)
 	if err != nil {
 		s.dropped.Add(1)
@@ -213,16 +215,25 @@ var attributesOnly = slog.HandlerOptions{
 
 // advance gives where the line begins in its file.
 func (s *teeSink) advance(path, message string) int64 {
-	offset, known := s.offsets[path]
-	if !known && len(s.offsets) >= maxPaths {
-		return 0
-	}
+	offset := s.offsets[path]
 	s.offsets[path] = offset + int64(len(message)) + 1
 	return offset
 }
 
+// file is the log file of a line.
+func file(r slog.Record) string {
+	path := programLog
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "rollup" {
+			path = a.Value.String() + ".log"
+		}
+		return path == programLog
+	})
+	return path
+}
+
 // origin names the source file of a log call by its folder and name, whatever machine built the program.
-func origin(pc uintptr) (path string, line int) {
+func origin(pc uintptr) (name string, line int) {
 	if pc == 0 {
 		return "unknown", 0
 	}
@@ -230,8 +241,8 @@ func origin(pc uintptr) (path string, line int) {
 	if frame.File == "" {
 		return "unknown", 0
 	}
-	file := filepath.ToSlash(frame.File)
-	folder, name := file[:strings.LastIndexByte(file, '/')+1], file[strings.LastIndexByte(file, '/')+1:]
+	source := filepath.ToSlash(frame.File)
+	folder, name := source[:strings.LastIndexByte(source, '/')+1], source[strings.LastIndexByte(source, '/')+1:]
 	folder = strings.TrimSuffix(folder, "/")
 	if i := strings.LastIndexByte(folder, '/'); i >= 0 {
 		folder = folder[i+1:]

@@ -38,19 +38,21 @@ func TestLogTeeShapesLinesAsFilebeatDoes(t *testing.T) {
 	logger := slog.New(tee)
 	logger.Info("started")
 	logger.With("stream", "app").WithGroup("write").Error("cannot write\nthis", "index", "a b")
+	logger.Warn("window closed", "rollup", "log_writes")
 	logger.Debug("not enabled")
-	if n := strings.Count(passed.String(), "\n"); n != 2 {
-		t.Errorf("%d lines passed on, want 2:\n%s", n, &passed)
+	if n := strings.Count(passed.String(), "\n"); n != 3 {
+		t.Errorf("%d lines passed on, want 3:\n%s", n, &passed)
 	}
 	lines := drain(t, tee)
-	if len(lines) != 2 {
-		t.Fatalf("copies = %q, want 2", lines)
+	if len(lines) != 3 {
+		t.Fatalf("copies = %q, want 3", lines)
 	}
 	stamp := regexp.MustCompile(`^{"@timestamp":"[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z",`)
 	number := regexp.MustCompile(`"line":[1-9][0-9]*`)
 	want := []string{
-		`"level":"info","message":"started","log":{"file":{"path":"collect/logtee_test.go"},"level":"info","offset":0,"origin":{"file":{"line":N}}},"host":{"name":"web-1"}}`,
-		`"level":"error","message":"cannot write\\nthis stream=app write.index=\"a b\"","log":{"file":{"path":"collect/logtee_test.go"},"level":"error","offset":8,"origin":{"file":{"line":N}}},"host":{"name":"web-1"}}`,
+		`"level":"info","message":"started","log":{"file":{"path":"tidemark.log"},"level":"info","offset":0,"origin":{"file":{"name":"collect/logtee_test.go","line":N}}},"host":{"name":"web-1"}}`,
+		`"level":"error","message":"cannot write\\nthis stream=app write.index=\"a b\"","log":{"file":{"path":"tidemark.log"},"level":"error","offset":8,"origin":{"file":{"name":"collect/logtee_test.go","line":N}}},"host":{"name":"web-1"}}`,
+		`"level":"warn","message":"window closed rollup=log_writes","log":{"file":{"path":"log_writes.log"},"level":"warn","offset":0,"origin":{"file":{"name":"collect/logtee_test.go","line":N}}},"host":{"name":"web-1"}}`,
 	}
 	for i, line := range lines {
 		if !stamp.MatchString(line) {
