@@ -37,10 +37,11 @@ type dashboard struct {
 
 // annotation is a query for marks in all graphs of a dashboard.
 type annotation struct {
-	Name       string
-	BuiltIn    int
-	Datasource reference
-	Target     json.RawMessage
+	Name         string
+	BuiltIn      int
+	Enable, Hide bool
+	Datasource   reference
+	Target       json.RawMessage
 }
 
 type variable struct {

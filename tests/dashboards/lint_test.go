@@ -85,6 +85,18 @@ func TestPanelsLeaveLiveUnsaid(t *testing.T) {
 	})
 }
 
+func TestAMarkShowsWhatIsNotSealedYet(t *testing.T) {
+	each(t, func(t *testing.T, d *dashboard) {
+		for _, a := range d.Annotations.List {
+			var q query.AnnotationsQuery
+			if a.BuiltIn == 0 && json.Unmarshal(a.Target, &q) == nil && a.Enable && !a.Hide && slices.Contains(q.Kinds, query.KindUnsealed) {
+				return
+			}
+		}
+		t.Error("no annotation that is enabled, and that can be switched off, shows what is not sealed yet")
+	})
+}
+
 // checkThresholds wants a colour for every value: the first step has none to begin at, and the others come in their order.
 func (p *panel) checkThresholds(t *testing.T) {
 	t.Helper()
