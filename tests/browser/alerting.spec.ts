@@ -94,3 +94,19 @@ test('a rule is made from the data source', async ({ page, request, source, aler
     .poll(async () => (await outcomes(request)).find((one) => one.name === name)?.health, { timeout: 90_000 })
     .toBe('ok');
 });
+
+test('a rule that is made of a panel reads sealed', async ({ page, saveDashboard }) => {
+  const query = { rollup: 'host_activity', stat: 'avg', measure: 'cpu' };
+  const path = await saveDashboard({ uid: 'tidemark-alerting-spec', panels: [{ title: 'Load', query }] });
+  // Grafana completes what a dashboard leaves out, and takes that for a change.
+  const discard = page.getByRole('dialog', { name: 'Unsaved changes' }).getByRole('button', { name: 'Discard' });
+  await page.addLocatorHandler(discard, () => discard.click());
+  await page.goto(`${path}?editPanel=1`);
+  await expect(page.getByRole('radio', { name: 'Live', exact: true })).toBeChecked();
+  await page.getByRole('tab', { name: /Alert/ }).click();
+  await page.getByRole('button', { name: 'New alert rule' }).click();
+  await expect(page.getByRole('combobox', { name: 'from rollup' })).toHaveValue('host_activity');
+  await expect(page.getByRole('combobox', { name: 'of measure' })).toHaveValue('cpu');
+  await expect(page.getByRole('radio', { name: 'Sealed' })).toBeChecked();
+  expect(new URL(page.url()).pathname).toBe('/alerting/new');
+});
