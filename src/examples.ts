@@ -1,5 +1,6 @@
 import { toCode } from './code';
 import { t } from './i18n';
+import { largest } from './newQuery';
 import { withDefaults } from './query';
 import { type Rollup, type TidemarkQuery } from './types';
 
@@ -54,12 +55,12 @@ function recipes(): Recipe[] {
     {
       question: t('examples.writers', 'Who writes most?'),
       explanation: t('examples.writers-text', 'The ten largest series of a dimension, and one of everything else.'),
-      ask: ({ dimensions }) => byFirst(dimensions, { stat: 'count', top: 10, other: true }),
+      ask: largest,
     },
     {
       question: t('examples.silent', 'Who has stopped?'),
       explanation: t('examples.silent-text', 'Series that had events in the last day stay, at zero.'),
-      ask: ({ dimensions }) => byFirst(dimensions, { stat: 'count', lookback: '1d' }),
+      ask: ({ dimensions: [dimension] }) => (dimension ? { groupBy: [dimension], lookback: '1d' } : undefined),
     },
     {
       question: t('examples.share', 'How large is the share of errors?'),
@@ -82,8 +83,4 @@ function recipes(): Recipe[] {
       ask: () => ({ stat: 'rate', read: 'stream' }),
     },
   ];
-}
-
-function byFirst([dimension]: string[], query: Partial<TidemarkQuery>): Partial<TidemarkQuery> | undefined {
-  return dimension === undefined ? undefined : { ...query, groupBy: [dimension] };
 }

@@ -11,10 +11,25 @@ const statField = 'Show statistic';
 const rollupField = 'from rollup';
 
 describe('a new query', () => {
-  test('takes the first rollup when the list arrives, and runs', async () => {
+  test('takes a rollup when the list arrives, and shows what is largest', async () => {
     const { changed, onRunQuery } = await showEditor({ rollup: '' });
     await waitFor(() => expect(changed()).toMatchObject({ rollup: 'log_writes', stat: 'count', tier: 'auto' }));
+    expect(changed()).toMatchObject({ groupBy: ['host'], top: 10, other: true });
     expect(onRunQuery).toHaveBeenCalledTimes(1);
+  });
+
+  test('takes the rollup that was chosen last', async () => {
+    const { unmount } = await showEditor();
+    await choose(rollupField, /requests/);
+    unmount();
+    const { changed } = await showEditor({ rollup: '' });
+    await waitFor(() => expect(changed()).toMatchObject({ rollup: 'requests' }));
+  });
+
+  test('is one series in an alert rule', async () => {
+    const { changed } = await showEditor({ rollup: '' }, {}, CoreApp.UnifiedAlerting);
+    await waitFor(() => expect(changed()).toMatchObject({ rollup: 'log_writes', groupBy: [] }));
+    expect(changed()?.top).toBeUndefined();
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { type QueryEditorProps } from '@grafana/data';
+import { CoreApp, type QueryEditorProps } from '@grafana/data';
 import { Stack } from '@grafana/ui';
 import { useEffect } from 'react';
 import { type TidemarkDataSource } from '../datasource';
@@ -6,7 +6,8 @@ import { useChange } from '../hooks/useChange';
 import { useExample } from '../hooks/useExample';
 import { useRollups } from '../hooks/useRollups';
 import { isNewer, migrate, QUERY_VERSION } from '../migrate';
-import { fitToRollup, isComplete, withDefaults } from '../query';
+import { keepRollup, newQuery, rollupToBeginWith } from '../newQuery';
+import { isComplete, withDefaults } from '../query';
 import { type TidemarkOptions, type TidemarkQuery } from '../types';
 import { CodeForm } from './CodeForm';
 import { NewerQuery } from './NewerQuery';
@@ -25,16 +26,19 @@ export function QueryEditor({ query, onChange, ...props }: Props) {
   );
 }
 
-/** Connects the forms to Grafana: loads the rollups, chooses the first for a new query, and runs a query that is complete. */
+/** Connects the forms to Grafana: loads the rollups, begins a new query, and runs a query that is complete. */
 function CurrentQuery({ datasource, query: saved, app, range, data, onChange, onRunQuery }: Props) {
   const state = useRollups(datasource);
   const query = withDefaults(saved);
   const rollupName = datasource.interpolate(query.rollup);
   const rollup = state.rollups.find(({ name }) => name === rollupName);
-  const first = state.rollups[0];
   const isNew = !query.rollup;
+  const first = isNew ? rollupToBeginWith(datasource.uid, state.rollups) : undefined;
 
   const apply = (next: TidemarkQuery) => {
+    if (!isNew && next.rollup !== query.rollup) {
+      keepRollup(datasource.uid, datasource.interpolate(next.rollup));
+    }
     onChange(next);
     if (isComplete(next) && next.editorMode === query.editorMode) {
       onRunQuery();
@@ -45,12 +49,12 @@ function CurrentQuery({ datasource, query: saved, app, range, data, onChange, on
   useExample(datasource.examples, saved, onRunQuery);
 
   useEffect(() => {
-    if (isNew && first) {
-      change(fitToRollup(query, first));
+    if (first) {
+      change(newQuery(query, first, app === CoreApp.UnifiedAlerting));
     }
     // Only the arrival of the list fills in the rollup.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [isNew, first]);
+  }, [first]);
 
   return (
     <Stack direction="column" gap={1}>

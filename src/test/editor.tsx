@@ -21,7 +21,7 @@ export async function showEditor(
       <QueryEditor datasource={datasource} query={current} app={app} onChange={onChange} onRunQuery={onRunQuery} />
     );
   }
-  await act(() => Promise.resolve(render(<Host />)));
+  const { unmount } = await act(() => Promise.resolve(render(<Host />)));
   const changed = () => onChange.mock.lastCall?.[0];
-  return { changed, onChange, onRunQuery, getResource };
+  return { changed, onChange, onRunQuery, getResource, unmount };
 }

@@ -32,3 +32,6 @@ Object.assign(console, { info: () => {} });
 
 // Menus load and draw in steps, which take their time on a busy machine.
 configure({ asyncUtilTimeout: 10_000 });
+
+// What a browser remembers is not for the next test.
+afterEach(() => window.localStorage.clear());
