@@ -2,7 +2,14 @@ import { filterText, isEffective } from './filter';
 import { t } from './i18n';
 import { DEFAULT_PERCENTILE, hasTables, lacking, needsMeasure, statistic } from './stat';
 import { hasVariable } from './template';
-import { type Format, type NumberOrVariable, type ReadMode, type Rollup, type TidemarkQuery } from './types';
+import {
+  type Format,
+  type NumberOrVariable,
+  type ReadMode,
+  type Rollup,
+  type TidemarkQuery,
+  type TidemarkVariableQuery,
+} from './types';
 
 /** What a new query starts from; the editor fills in the rollup when the list arrives. */
 export const DEFAULT_QUERY = {
@@ -61,6 +68,18 @@ export function fitToRollup(query: TidemarkQuery, rollup: Rollup): TidemarkQuery
     },
     rollup
   );
+}
+
+/** Lists the same of another rollup, as far as it has that. */
+export function fitVariable(query: TidemarkVariableQuery, rollup: Rollup): TidemarkVariableQuery {
+  const isDimension = fits(rollup.dimensions);
+  const filters = query.filters?.filter((filter) => isDimension(filter.dimension));
+  return {
+    ...query,
+    rollup: rollup.name,
+    dimension: query.dimension && isDimension(query.dimension) ? query.dimension : undefined,
+    filters: filters?.length ? filters : undefined,
+  };
 }
 
 /** Asks for a table or for series: a table has no points of time that could be smoothed or go on. */

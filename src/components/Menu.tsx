@@ -3,7 +3,8 @@ import { useState } from 'react';
 
 interface Props<T extends string> {
   id: string;
-  labelId: string;
+  /** Of the label that names the field, where that is not tied to it by the field's id. */
+  labelId?: string;
   options: Array<ComboboxOption<T>>;
   value: T | null;
   onChange: (value: T) => void;

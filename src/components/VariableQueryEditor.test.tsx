@@ -25,7 +25,7 @@ async function setUp(
 
 test('lists the values of a dimension of a rollup', async () => {
   const { changed, onRunQuery } = await setUp();
-  await choose(/^Rollup/, 'log_writes');
+  await choose(/^Rollup/, /^log_writes/);
   await choose(/^Dimension/, 'path');
   await userEvent.type(screen.getByRole('textbox', { name: /^Containing/ }), 'log{Enter}');
   expect(changed()).toEqual({ refId: 'V', kind: 'values', rollup: 'log_writes', dimension: 'path', search: 'log' });
@@ -51,6 +51,26 @@ test('offers the dimensions of the rollup that a variable stands for', async () 
   await open(/^Dimension/);
   await screen.findByRole('option', { name: 'host' });
   expect(choices()).toEqual(['host', 'status', '$rVariable']);
+});
+
+describe('another rollup', () => {
+  const filters = ['path', 'host'].map((dimension) => ({ dimension, op: '=' as const, values: ['a'] }));
+
+  test.each<[string, Partial<TidemarkVariableQuery>, Partial<TidemarkVariableQuery>]>([
+    ['what it has too', { dimension: 'host', filters }, { dimension: 'host', filters: filters.slice(1) }],
+    ['nothing that it lacks', { dimension: 'path', filters: filters.slice(0, 1) }, { dimension: undefined }],
+    ['variables', { dimension: '$d' }, { dimension: '$d' }],
+  ])('keeps %s', async (_, stored, expected) => {
+    const { changed } = await setUp({ rollup: 'log_writes', ...stored });
+    await choose(/^Rollup/, /^requests/);
+    expect(changed()).toEqual({ refId: 'V', kind: 'values', rollup: 'requests', ...expected });
+  });
+
+  test('is told from others by what it has', async () => {
+    await setUp();
+    await open(/^Rollup/);
+    expect(await screen.findByRole('option', { name: /nginx, every 10s, by host, status/ })).toBeInTheDocument();
+  });
 });
 
 test('lists rollups, which need no further choice', async () => {

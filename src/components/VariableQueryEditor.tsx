@@ -1,15 +1,17 @@
 import { type QueryEditorProps } from '@grafana/data';
-import { Combobox, type ComboboxOption, Field, Stack } from '@grafana/ui';
-import { type ReactElement, useId } from 'react';
+import { type ComboboxOption, Field, Stack } from '@grafana/ui';
+import { type ComponentProps, useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { useChange } from '../hooks/useChange';
 import { variableOptions } from '../hooks/useDimensionValues';
 import { rollupPlaceholder, useRollups } from '../hooks/useRollups';
 import { t } from '../i18n';
+import { fitVariable } from '../query';
 import { type TidemarkOptions, type TidemarkQuery, type TidemarkVariableQuery, type VariableKind } from '../types';
 import { CommitInput } from './CommitInput';
 import { Filters } from './Filters';
-import { toOptions } from './options';
+import { Menu } from './Menu';
+import { rollupOptions, toOptions } from './options';
 import { RollupsMessage } from './RollupsMessage';
 
 type Props = QueryEditorProps<TidemarkDataSource, TidemarkQuery, TidemarkOptions, TidemarkVariableQuery>;
@@ -22,7 +24,8 @@ export function VariableQueryEditor({ datasource, query: stored, range, onChange
   const query: TidemarkVariableQuery = { ...stored, kind: stored.kind ?? 'values' };
   const variables = variableOptions(datasource);
   const rollupName = datasource.interpolate(query.rollup ?? '');
-  const dimensions = state.rollups.find(({ name }) => name === rollupName)?.dimensions ?? [];
+  const find = (wanted: string) => state.rollups.find(({ name }) => name === wanted);
+  const dimensions = find(rollupName)?.dimensions ?? [];
 
   const changeQuery = useChange(query, (next) => {
     onChange(next);
@@ -30,9 +33,15 @@ export function VariableQueryEditor({ datasource, query: stored, range, onChange
   });
   const update = (change: Partial<TidemarkVariableQuery>) => changeQuery({ ...query, ...change });
 
+  const changeRollup = (name: string) => {
+    const next = find(datasource.interpolate(name));
+    changeQuery({ ...(next ? fitVariable(query, next) : query), rollup: name });
+  };
+
   return (
     <Stack direction="column" gap={0}>
-      <Menu
+      <RollupsMessage state={state} rollup={query.kind === 'rollups' ? '' : rollupName} />
+      <MenuField
         label={t('variable-editor.kind.label', 'List')}
         description={t('variable-editor.kind.description', 'What the variable offers.')}
         options={kinds()}
@@ -40,18 +49,19 @@ export function VariableQueryEditor({ datasource, query: stored, range, onChange
         onChange={(kind) => update({ kind })}
       />
       {query.kind !== 'rollups' && (
-        <Menu
+        <MenuField
           label={t('variable-editor.rollup.label', 'Rollup')}
           description={t('variable-editor.rollup.description', 'The rollup to look in.')}
           placeholder={rollupPlaceholder(state)}
-          options={[...toOptions(state.rollups.map(({ name }) => name)), ...variables]}
+          options={[...rollupOptions(state.rollups), ...variables]}
           value={query.rollup}
-          onChange={(rollup) => update({ rollup })}
+          onChange={changeRollup}
+          hint={t('variable-editor.rollup.hint', 'Another one keeps the dimension and the filters that it has too')}
         />
       )}
       {query.kind === 'values' && (
         <>
-          <Menu
+          <MenuField
             label={t('variable-editor.dimension.label', 'Dimension')}
             description={t(
               'variable-editor.dimension.description',
@@ -100,25 +110,21 @@ export function VariableQueryEditor({ datasource, query: stored, range, onChange
           </Field>
         </>
       )}
-      <RollupsMessage state={state} rollup={query.kind === 'rollups' ? '' : rollupName} />
     </Stack>
   );
 }
 
-interface MenuProps<T extends string> {
+interface MenuFieldProps<T extends string> extends Omit<ComponentProps<typeof Menu<T>>, 'id' | 'value' | 'minWidth'> {
   label: string;
   description: string;
-  placeholder?: string;
-  options: Array<ComboboxOption<T>>;
   value?: T;
-  onChange: (value: T) => void;
 }
 
-function Menu<T extends string>({ label, description, value, onChange, ...props }: MenuProps<T>): ReactElement {
+function MenuField<T extends string>({ label, description, value, ...props }: MenuFieldProps<T>) {
   const id = useId();
   return (
     <Field label={label} description={description} htmlFor={id}>
-      <Combobox {...props} id={id} value={value ?? null} onChange={(option) => onChange(option.value)} width={40} />
+      <Menu {...props} id={id} value={value ?? null} minWidth={40} />
     </Field>
   );
 }
@@ -131,7 +137,7 @@ interface TextFieldProps {
   onCommit: (value: string | undefined) => void;
 }
 
-function TextField({ label, description, placeholder, value = '', onCommit }: TextFieldProps): ReactElement {
+function TextField({ label, description, placeholder, value = '', onCommit }: TextFieldProps) {
   const id = useId();
   return (
     <Field label={label} description={description} htmlFor={id}>
