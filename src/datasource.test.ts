@@ -161,6 +161,15 @@ describe('a dashboard variable', () => {
       ],
     ],
     ['its distinct fields', { kind: 'distinct', rollup: 'log_writes' }, [{ text: 'users', value: 'users' }]],
+    ['its percentile measures', { kind: 'percentiles', rollup: 'log_writes' }, [{ text: 'took', value: 'took' }]],
+    [
+      'its tiers, and what chooses among them',
+      { kind: 'tiers', rollup: 'requests' },
+      [
+        { text: 'auto', value: 'auto' },
+        { text: '10s', value: '10s' },
+      ],
+    ],
     ['nothing of an unknown rollup', { kind: 'measures', rollup: 'gone' }, []],
   ])('lists %s', async (_, variableQuery, expected) => {
     const { datasource } = fakeDataSource({ values, variables: { r: { value: 'log_writes' } } });

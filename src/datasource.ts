@@ -45,6 +45,7 @@ import {
   type TidemarkOptions,
   type TidemarkQuery,
   type TidemarkVariableQuery,
+  type VariableKind,
 } from './types';
 import { TidemarkVariableSupport } from './variables';
 
@@ -164,10 +165,8 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
     }
     const rollups = await this.getRollups();
     const name = this.interpolate(query.rollup ?? '', options?.scopedVars);
-    const names =
-      query.kind === 'rollups'
-        ? rollups.map((rollup) => rollup.name)
-        : (rollups.find((rollup) => rollup.name === name)?.[query.kind] ?? []);
+    const rollup = rollups.find((listed) => listed.name === name);
+    const names = query.kind === 'rollups' ? rollups.map((listed) => listed.name) : namesOf(query.kind, rollup);
     const typed = this.interpolate('$__searchFilter', { ...NOTHING_TYPED, ...options?.scopedVars });
     return toFindValues(names.filter((listed) => listed.includes(typed)));
   }
@@ -242,6 +241,14 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
     });
     return toFindValues(values.map(({ value }) => value));
   }
+}
+
+/** What a rollup has of a kind. `auto` is there beside the tiers, as it is in the query editor. */
+function namesOf(kind: Exclude<VariableKind, 'values' | 'rollups'>, rollup?: Rollup): string[] {
+  if (!rollup) {
+    return [];
+  }
+  return kind === 'tiers' ? ['auto', ...rollup.tiers] : rollup[kind];
 }
 
 function toFindValues(values: string[]): MetricFindValue[] {

@@ -78,7 +78,8 @@ export interface TidemarkQuery extends DataQuery {
 }
 
 /** What a dashboard variable lists. */
-export type VariableKind = 'values' | 'rollups' | 'dimensions' | 'measures' | 'conditions' | 'distinct';
+export type VariableKind =
+  'values' | 'rollups' | 'dimensions' | 'measures' | 'percentiles' | 'conditions' | 'distinct' | 'tiers';
 
 export interface TidemarkVariableQuery extends DataQuery {
   kind: VariableKind;

@@ -171,6 +171,11 @@ function kinds(): Array<ComboboxOption<VariableKind>> {
       description: t('variable-editor.kind.measures.description', 'To choose what to aggregate'),
     },
     {
+      value: 'percentiles',
+      label: t('variable-editor.kind.percentiles.label', 'Percentile measures of a rollup'),
+      description: t('variable-editor.kind.percentiles.description', 'To choose what to show percentiles of'),
+    },
+    {
       value: 'conditions',
       label: t('variable-editor.kind.conditions.label', 'Conditions of a rollup'),
       description: t('variable-editor.kind.conditions.description', 'To choose which events to count'),
@@ -179,6 +184,11 @@ function kinds(): Array<ComboboxOption<VariableKind>> {
       value: 'distinct',
       label: t('variable-editor.kind.distinct.label', 'Distinct fields of a rollup'),
       description: t('variable-editor.kind.distinct.description', 'To choose whose values to count'),
+    },
+    {
+      value: 'tiers',
+      label: t('variable-editor.kind.tiers.label', 'Tiers of a rollup'),
+      description: t('variable-editor.kind.tiers.description', 'To choose the length of the windows'),
     },
     {
       value: 'rollups',
