@@ -217,9 +217,9 @@ describe('a dashboard variable', () => {
     });
   });
 
-  test('finds names by what is typed', async () => {
+  test('finds names by what is typed, in capitals or not', async () => {
     const { datasource } = fakeDataSource();
-    const scopedVars = { __searchFilter: { value: 'req', text: 'Search' } };
+    const scopedVars = { __searchFilter: { value: 'Req', text: 'Search' } };
     const found = await datasource.metricFindQuery({ refId: 'V', kind: 'rollups' }, { scopedVars });
     expect(found.map(({ value }) => value)).toEqual(['requests']);
   });

@@ -28,7 +28,7 @@ import { type Observable } from 'rxjs';
 import { toFilters } from './adHoc';
 import { annotationSupport } from './annotations';
 import { ExampleBox } from './examples';
-import { valueLabel, withValue } from './filter';
+import { contains, valueLabel, withValue } from './filter';
 import { testResult } from './health';
 import { interpolateFilters, interpolateQuery } from './interpolate';
 import { LiveChannels } from './live/channels';
@@ -168,7 +168,7 @@ export class TidemarkDataSource extends DataSourceWithBackend<TidemarkQuery, Tid
     const rollup = rollups.find((listed) => listed.name === name);
     const names = query.kind === 'rollups' ? rollups.map((listed) => listed.name) : namesOf(query.kind, rollup);
     const typed = this.interpolate('$__searchFilter', { ...NOTHING_TYPED, ...options?.scopedVars });
-    return toFindValues(names.filter((listed) => listed.includes(typed)));
+    return toFindValues(names.filter((listed) => contains(listed, typed)));
   }
 
   override async testDatasource(): Promise<TestDataSourceResponse> {

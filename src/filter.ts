@@ -111,3 +111,8 @@ export function withValue(filters: Filter[], dimension: string, value: string, i
 export function valueLabel(value: string): string {
   return value === '' ? t('filter.empty', '(empty)') : value;
 }
+
+/** Whether a name contains what is typed, in capitals or not, as the backend searches values. */
+export function contains(name: string, typed: string): boolean {
+  return name.toLowerCase().includes(typed.toLowerCase());
+}

@@ -2,7 +2,7 @@ import { type TimeRange } from '@grafana/data';
 import { type ComboboxOption } from '@grafana/ui';
 import { useCallback } from 'react';
 import { type TidemarkDataSource } from '../datasource';
-import { valueLabel } from '../filter';
+import { contains, valueLabel } from '../filter';
 import { t } from '../i18n';
 
 const COUNT = new Intl.NumberFormat('en', { notation: 'compact' });
@@ -16,7 +16,7 @@ export function useDimensionValues(
 ): (search: string) => Promise<Array<ComboboxOption<string>>> {
   return useCallback(
     async (search) => {
-      const references = variableOptions(datasource).filter(({ value }) => value.includes(search));
+      const references = variableOptions(datasource).filter(({ value }) => contains(value, search));
       if (!rollup || !dimension) {
         return references;
       }
