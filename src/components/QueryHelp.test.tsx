@@ -53,9 +53,13 @@ test('says in words what each asks', async () => {
   expect(within(list).getByText('Rate from log_writes')).toBeInTheDocument();
 });
 
-test('has no examples while the rollups are not known', async () => {
-  await setUp('log_writes', { rollups: new Error('connection refused') });
-  expect(screen.queryByRole('button', { name: 'Who writes most?' })).not.toBeInTheDocument();
+test.each([
+  ['could not be loaded', new Error('connection refused')],
+  ['are not there yet', []],
+])('says that examples will come while the rollups %s', async (_, rollups) => {
+  await setUp('log_writes', { rollups });
+  expect(screen.getByText('Examples are here as soon as the data source has rollups.')).toBeInTheDocument();
+  expect(screen.queryByRole('heading', { name: 'What do you want to know?' })).not.toBeInTheDocument();
 });
 
 test('has nothing that axe finds', async () => {

@@ -16,17 +16,25 @@ export function QueryHelp({ datasource: api, query, onClickExample }: QueryEdito
   const id = useId();
   const { rollups } = useRollups(datasource);
   const chosenFirst = [...rollups].sort((a, b) => Number(b.name === query.rollup) - Number(a.name === query.rollup));
+  const examples = examplesOf(chosenFirst);
   const ask = (example: TidemarkQuery) => {
     datasource.examples.put(example);
     onClickExample(example);
   };
+  if (examples.length === 0) {
+    return (
+      <Text element="p" variant="bodySmall" color="secondary">
+        {t('query-help.none', 'Examples are here as soon as the data source has rollups.')}
+      </Text>
+    );
+  }
   return (
     <>
       <Text element="h2" variant="h5" id={id}>
         {t('query-help.title', 'What do you want to know?')}
       </Text>
       <ul className={styles.examples} aria-labelledby={id}>
-        {examplesOf(chosenFirst).map((example) => (
+        {examples.map((example) => (
           <li key={example.question}>
             <Button variant="secondary" size="sm" fill="outline" onClick={() => ask(example.query)}>
               {example.question}
