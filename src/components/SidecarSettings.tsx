@@ -1,6 +1,6 @@
 import { type DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { InlineField, TextArea } from '@grafana/ui';
-import { useState } from 'react';
+import { useId, useState } from 'react';
 import { t } from '../i18n';
 import { isAddress, parseUrls, sidecarUrls } from '../sidecars';
 import { type TidemarkOptions, type TidemarkSecureOptions } from '../types';
@@ -14,6 +14,7 @@ const EXAMPLE = 'http://tidemark-1:8089\nhttp://tidemark-2:8089';
 /** Where the live stream comes from. */
 export function SidecarSettings({ options, onOptionsChange }: Props) {
   const { jsonData, readOnly } = options;
+  const id = useId();
   const [draft, setDraft] = useState<string>();
   const urls = sidecarUrls(jsonData);
   const wrong = urls.find((url) => !isAddress(url));
@@ -32,7 +33,7 @@ export function SidecarSettings({ options, onOptionsChange }: Props) {
       <InlineField
         label={t('config.sidecars.label', 'Sidecar addresses')}
         labelWidth={LABEL_WIDTH}
-        htmlFor="sidecar-addresses"
+        htmlFor={id}
         tooltip={t(
           'config.sidecars.tooltip',
           "The addresses under http.listen in the sidecars' configurations, as Grafana's server reaches them: one a line, or with commas between. Each sidecar knows what all of them count, so two are enough."
@@ -46,7 +47,7 @@ export function SidecarSettings({ options, onOptionsChange }: Props) {
         disabled={readOnly}
       >
         <TextArea
-          id="sidecar-addresses"
+          id={id}
           cols={COLUMNS}
           rows={3}
           placeholder={EXAMPLE}
