@@ -102,7 +102,7 @@ function Limits({ options, onOptionsChange }: Props) {
         label={t('config.cache.label', 'Cache')}
         tooltip={t(
           'config.cache.tooltip',
-          'How many MiB the answers take that are kept of windows that do not change any more: up to 1,024, and 0 keeps none. Empty: 64.'
+          'How many MiB the answers take that are kept of sealed windows: up to 1,024, and 0 keeps none. Empty: 64.'
         )}
         placeholder={DEFAULT_CACHE}
         type="number"

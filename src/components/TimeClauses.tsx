@@ -120,7 +120,7 @@ export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Pro
         labelId={`${id}read-label`}
         tooltip={t(
           'time-clauses.read-tooltip',
-          'Live shows all there is. Sealed stops at the tidemark, where every window is final: right for alerts. Live stream adds the last seconds as they happen.'
+          'Live shows all there is. Sealed stops at the tidemark, up to which windows are whole: right for alerts. Live stream adds the last seconds as they happen.'
         )}
       >
         <RadioButtonGroup<ReadMode>
@@ -137,7 +137,7 @@ export function TimeClauses({ query, rollup, variables, isAlert, onChange }: Pro
               label: t('time-clauses.sealed', 'Sealed'),
               description: t(
                 'time-clauses.sealed-description',
-                'Up to the tidemark: only windows that do not change any more'
+                'Up to the tidemark: whole windows, which only late corrections change'
               ),
             },
             {
