@@ -1,5 +1,5 @@
 import { CoreApp, type TimeRange } from '@grafana/data';
-import { Stack } from '@grafana/ui';
+import { Stack, Text } from '@grafana/ui';
 import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { variableOptions } from '../hooks/useDimensionValues';
@@ -95,6 +95,11 @@ export function QueryForm({ datasource, query, app, range, state, rollup, onChan
       <Stack wrap="wrap" gap={1}>
         <TimeClauses {...context} onChange={update} />
       </Stack>
+      {context.isAlert && query.read === 'live' && (
+        <Text element="p" variant="bodySmall" color="warning">
+          {t('query-form.live-alert', 'A window that is still filling looks like a fall. Sealed leaves it out.')}
+        </Text>
+      )}
     </>
   );
 }

@@ -136,6 +136,15 @@ describe('what is read', () => {
     expect(changed()?.read).toBe(after);
   });
 
+  test.each([
+    ['live in an alert rule', 1, CoreApp.UnifiedAlerting, 'live'],
+    ['sealed in an alert rule', 0, CoreApp.UnifiedAlerting, undefined],
+    ['live in a panel', 0, CoreApp.PanelEditor, 'live'],
+  ] as const)('when it is %s has %p warnings', async (_, warnings, app, read) => {
+    await showEditor({ read }, {}, app);
+    expect(screen.queryAllByText(/A window that is still filling looks like a fall/)).toHaveLength(warnings);
+  });
+
   test('is no stream in an alert rule, with the reason', async () => {
     await showEditor({ read: 'sealed' }, {}, CoreApp.UnifiedAlerting);
     expect(stream()).toBeDisabled();
