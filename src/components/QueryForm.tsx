@@ -1,5 +1,5 @@
 import { CoreApp, type TimeRange } from '@grafana/data';
-import { Stack, Text } from '@grafana/ui';
+import { Stack } from '@grafana/ui';
 import { useId } from 'react';
 import { type TidemarkDataSource } from '../datasource';
 import { variableOptions } from '../hooks/useDimensionValues';
@@ -7,6 +7,7 @@ import { rollupPlaceholder, type RollupsState } from '../hooks/useRollups';
 import { t } from '../i18n';
 import { fitToRollup } from '../query';
 import { type Rollup, type TidemarkQuery } from '../types';
+import { AlertWarnings } from './AlertWarnings';
 import { Choice } from './Choice';
 import { Clause } from './Clause';
 import { EditorHead } from './EditorHead';
@@ -95,11 +96,7 @@ export function QueryForm({ datasource, query, app, range, state, rollup, onChan
       <Stack wrap="wrap" gap={1}>
         <TimeClauses {...context} onChange={update} />
       </Stack>
-      {context.isAlert && query.read === 'live' && (
-        <Text element="p" variant="bodySmall" color="warning">
-          {t('query-form.live-alert', 'A window that is still filling looks like a fall. Sealed leaves it out.')}
-        </Text>
-      )}
+      {context.isAlert && <AlertWarnings query={query} />}
     </>
   );
 }

@@ -48,6 +48,15 @@ describe('top', () => {
   });
 });
 
+test.each([
+  ['in an alert rule', CoreApp.UnifiedAlerting, 10, 1],
+  ['that an alert rule has not', CoreApp.UnifiedAlerting, undefined, 0],
+  ['in a panel', CoreApp.PanelEditor, 10, 0],
+] as const)('a top %s has a warning', async (_, app, top, warnings) => {
+  await showEditor({ groupBy: ['host'], top }, {}, app);
+  expect(screen.queryAllByText(/A series that others overtake is gone/)).toHaveLength(warnings);
+});
+
 describe('looking back for series', () => {
   const field = 'look back for series';
 
