@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -43,7 +44,8 @@ func startPlugin(t *testing.T, store, prefix string) *plugin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	connection, err := grpc.NewClient(servePlugin(t), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient(servePlugin(t), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32))) // Grafana's
 	if err != nil {
 		t.Fatal(err)
 	}
