@@ -72,52 +72,36 @@ func (a *assign) apply(e *event.Event) bool {
 }
 
 // rename moves values. All are taken before the first is put down, so that the moves of one step do not depend on their order.
+//
+// Every field is moved by itself: where the event lacks it, what has its new path stays. So a field's value depends neither on which others the stream
+// uses, nor on whether the event is nested or has flat keys.
 type rename struct {
-	moves []move
-}
-
-type move struct {
-	from, to []event.Slot // in pairs: the field itself and the wanted fields inside it
-	removed  []event.Slot
+	from, to []event.Slot // in pairs: the fields that are wanted at and inside the targets
+	removed  []event.Slot // at and inside the sources
 }
 
 func (r *rename) apply(e *event.Event) bool {
 	var room [16]event.Value
 	taken := room[:0]
-	for i := range r.moves {
-		for _, slot := range r.moves[i].from {
-			taken = append(taken, e.Values[slot])
-		}
+	for _, slot := range r.from {
+		taken = append(taken, e.Values[slot])
 	}
-	rest := taken
-	for i := range r.moves {
-		m := &r.moves[i]
-		if present(rest[:len(m.from)]) {
-			for _, slot := range m.removed {
-				e.Values[slot] = event.Value{}
-			}
-		}
-		rest = rest[len(m.from):]
+	for _, slot := range r.removed {
+		e.Values[slot] = event.Value{}
 	}
-	rest = taken
-	for i := range r.moves {
-		m := &r.moves[i]
-		if values := rest[:len(m.from)]; present(values) {
-			for k, slot := range m.to {
-				e.Values[slot] = values[k]
-			}
+	for i, slot := range r.to {
+		if replaces(taken[i].Kind, e.Values[slot].Kind) {
+			e.Values[slot] = taken[i]
 		}
-		rest = rest[len(m.from):]
 	}
 	return true
 }
 
-// present reports whether the event has the field or one inside it.
-func present(values []event.Value) bool {
-	for _, v := range values {
-		if v.Kind != event.Missing {
-			return true
-		}
+// replaces reports whether a value that is moved replaces the one in its new place. An object is there for the fields in it, which flat keys tell without
+// one: it replaces no value.
+func replaces(moved, there event.Kind) bool {
+	if moved == event.Object {
+		return there == event.Missing || there == event.Null || there == event.Object
 	}
-	return false
+	return moved != event.Missing
 }

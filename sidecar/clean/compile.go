@@ -127,7 +127,7 @@ func compileSet(values map[string]any, s *event.Schema) (step, string, error) {
 	fields := slices.Sorted(maps.Keys(values))
 	for _, field := range fields {
 		key := "set." + field
-		if err := checkApart(field, fields); err != nil {
+		if err := checkApart(field, fields, "writes"); err != nil {
 			return nil, key, err
 		}
 		v, err := constant(values[field])
@@ -147,14 +147,14 @@ func compileSet(values map[string]any, s *event.Schema) (step, string, error) {
 	return a, "", nil
 }
 
-// checkApart makes sure that a field is valid, and neither the same as one of the others nor inside it.
-func checkApart(field string, others []string) error {
+// checkApart makes sure that a field is valid and inside none of the others, to which the step does the same.
+func checkApart(field string, others []string, does string) error {
 	if err := event.CheckPath(field); err != nil {
 		return err
 	}
 	for _, other := range others {
 		if strings.HasPrefix(field, other+".") {
-			return fmt.Errorf("%s is inside %s, which the same step writes: put them in two steps", field, other)
+			return fmt.Errorf("%s is inside %s, which the same step %s: put them in two steps", field, other, does)
 		}
 	}
 	return nil
@@ -175,10 +175,13 @@ func constant(v any) (event.Value, error) {
 
 func compileRename(names map[string]string, s *event.Schema) (step, string, error) {
 	r := &rename{}
-	targets := slices.Sorted(maps.Values(names))
-	for _, from := range slices.Sorted(maps.Keys(names)) {
+	sources, targets := slices.Sorted(maps.Keys(names)), slices.Sorted(maps.Values(names))
+	for _, from := range sources {
 		to, key := names[from], "rename."+from
-		if err := checkApart(to, targets); err != nil {
+		if err := checkApart(from, sources, "moves"); err != nil {
+			return nil, key, err
+		}
+		if err := checkApart(to, targets, "writes"); err != nil {
 			return nil, key, err
 		}
 		if i := slices.Index(targets, to); i+1 < len(targets) && targets[i+1] == to {
@@ -187,34 +190,23 @@ func compileRename(names map[string]string, s *event.Schema) (step, string, erro
 		if from == to {
 			return nil, key, fmt.Errorf("%s would become itself", from)
 		}
-		m, err := compileMove(from, to, s)
-		if err != nil {
-			return nil, key, err
+		for _, path := range wanted(to, s) {
+			source, err := s.Slot(from + strings.TrimPrefix(path, to))
+			if err != nil {
+				return nil, key, err
+			}
+			r.from = append(r.from, source)
+			r.to = append(r.to, slotsOf([]string{path}, s)...)
 		}
-		r.moves = append(r.moves, m)
 	}
 	// Each move takes away all that is registered inside its source, what the other moves registered included.
-	for i, from := range slices.Sorted(maps.Keys(names)) {
-		r.moves[i].removed = slotsOf(wanted(from, s), s)
+	for _, from := range sources {
+		r.removed = append(r.removed, slotsOf(wanted(from, s), s)...)
+	}
+	if len(r.removed) == 0 {
+		return nil, "", nil
 	}
 	return r, "", nil
-}
-
-// compileMove pairs every wanted field at and inside the target with the one in the source that it comes from.
-func compileMove(from, to string, s *event.Schema) (move, error) {
-	var m move
-	if err := event.CheckPath(from); err != nil {
-		return m, err
-	}
-	for _, path := range wanted(to, s) {
-		source, err := s.Slot(from + strings.TrimPrefix(path, to))
-		if err != nil {
-			return m, err
-		}
-		m.from = append(m.from, source)
-		m.to = append(m.to, slotsOf([]string{path}, s)...)
-	}
-	return m, nil
 }
 
 func compileConvert(kinds map[string]string, s *event.Schema) (step, string, error) {
