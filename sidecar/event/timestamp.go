@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -35,7 +36,7 @@ type Timestamp struct {
 
 // CompileTimestamp registers the timestamp's field in the schema. An empty field is the time of the Kafka record. The format is rfc3339, unix (seconds,
 // a number or its text, with a fraction or without), unix_ms, or a layout of Go's time package that tells at least year, month and day; a layout without a
-// time zone is read as UTC.
+// time zone is read as UTC, and of one whose zone is an abbreviation alone only times in UTC, GMT and hours from it (GMT+3, -03) can be told.
 func CompileTimestamp(field, format string, s *Schema) (*Timestamp, error) {
 	t := &Timestamp{slot: -1, format: format}
 	switch format {
@@ -49,7 +50,7 @@ func CompileTimestamp(field, format string, s *Schema) (*Timestamp, error) {
 		if err := checkLayout(format); err != nil {
 			return nil, err
 		}
-		t.parse = parseLayout
+		t.parse = layoutParser(format)
 	}
 	if field == "" {
 		return t, nil
@@ -320,24 +321,62 @@ func exponent(text []byte) int {
 	return n
 }
 
-// zoneAbbreviation stands in a layout for an abbreviation such as CET, which has no meaning everywhere.
-const zoneAbbreviation = "MST"
-
-func parseLayout(v *Value, _ *Event, layout string) (int64, string) {
-	if v.Kind != String && v.Kind != Number { // a number, for layouts such as 20060102
-		return 0, TimestampMalformed
+// layoutParser gives the parser of a layout, by what the layout tells of time zones: found out by writing and reading one.
+func layoutParser(layout string) func(v *Value, e *Event, layout string) (int64, string) {
+	probe := time.Date(2034, time.November, 23, 21, 43, 56, 0, time.FixedZone("XYZ", 5*3600))
+	got, _ := time.Parse(layout, probe.Format(layout)) // where it cannot be read it has no zone that matters
+	name, offset := got.Zone()
+	switch {
+	case name == "XYZ" && offset == 0:
+		return parseAbbreviated
+	case name == "XYZ" && !strings.Contains(layout, "UTC"):
+		return parseOffset
 	}
-	t, err := time.ParseInLocation(layout, string(v.Text), time.UTC)
+	return parseLayout
+}
+
+// parseAbbreviated reads layouts whose zone is an abbreviation alone. Most, such as CET and CST, have no meaning everywhere; Go names the time by them, and
+// by GMT-8 too, without shifting it.
+func parseAbbreviated(v *Value, _ *Event, layout string) (int64, string) {
+	t, reason := parseTime(v, string(v.Text), layout)
+	if reason != "" {
+		return 0, reason
+	}
+	name, _ := t.Zone()
+	if name == "UTC" || name == "GMT" {
+		return t.UnixMilli(), ""
+	}
+	hours, err := strconv.Atoi(strings.TrimPrefix(name, "GMT"))
 	if err != nil {
 		return 0, TimestampMalformed
 	}
-	if name, offset := t.Zone(); offset == 0 && strings.Contains(layout, zoneAbbreviation) && name != "UTC" && name != "GMT" && name != "" {
-		return 0, TimestampMalformed
+	return t.UnixMilli() - int64(hours)*time.Hour.Milliseconds(), ""
+}
+
+// parseOffset reads layouts with both an abbreviation and an offset, which is what counts. For Go, UTC prevails over an offset, as no other abbreviation does.
+func parseOffset(v *Value, _ *Event, layout string) (int64, string) {
+	t, reason := parseTime(v, strings.Replace(string(v.Text), "UTC", "WET", 1), layout)
+	return t.UnixMilli(), reason
+}
+
+func parseLayout(v *Value, _ *Event, layout string) (int64, string) {
+	t, reason := parseTime(v, string(v.Text), layout)
+	return t.UnixMilli(), reason
+}
+
+// parseTime reads the text of a value; a number has one too, for layouts such as 20060102.
+func parseTime(v *Value, text, layout string) (time.Time, string) {
+	if v.Kind != String && v.Kind != Number {
+		return time.Time{}, TimestampMalformed
+	}
+	t, err := time.ParseInLocation(layout, text, time.UTC)
+	if err != nil {
+		return t, TimestampMalformed
 	}
 	if year := t.Year(); year < 1970 || year > 9999 {
-		return 0, TimestampOutOfRange
+		return t, TimestampOutOfRange
 	}
-	return t.UnixMilli(), ""
+	return t, ""
 }
 
 // checkLayout finds out whether a layout tells the date, by writing and reading one.
