@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -18,7 +19,17 @@ type cell struct {
 	sums     map[string]float64 // of measures
 	least    map[string]float64
 	largest  map[string]float64
+	sketches map[string]*rollup.Sketch
 	distinct map[string]*rollup.Distinct
+	// unreadable is that a sketch of it is damaged: then it says the same as no other.
+	unreadable bool
+}
+
+func newCell() *cell {
+	return &cell{
+		counts: map[string]int64{}, sums: map[string]float64{}, least: map[string]float64{}, largest: map[string]float64{},
+		sketches: map[string]*rollup.Sketch{}, distinct: map[string]*rollup.Distinct{},
+	}
 }
 
 // cellKey names a cell: the grouping and the dimensions' values.
@@ -55,6 +66,15 @@ func (s source) float(name string) float64 {
 	return v
 }
 
+// binary is empty where the field is absent or of another type.
+func (s source) binary(name string) []byte {
+	decoded, err := base64.StdEncoding.DecodeString(s.text(name))
+	if err != nil {
+		return nil
+	}
+	return decoded
+}
+
 func (s source) overflow() bool { return string(s.fields[rollup.FieldOverflow]) == "true" }
 
 func (s source) late() bool { return string(s.fields[rollup.FieldLate]) == "true" }
@@ -85,25 +105,19 @@ func (s source) key() cellKey {
 type cells map[cellKey]*cell
 
 // add merges a document.
-func (c cells) add(s source) error {
+func (c cells) add(s source) {
 	key := s.key()
 	to := c[key]
 	if to == nil {
-		to = &cell{
-			counts: map[string]int64{}, sums: map[string]float64{}, least: map[string]float64{}, largest: map[string]float64{},
-			distinct: map[string]*rollup.Distinct{},
-		}
+		to = newCell()
 		c[key] = to
 	}
 	for name := range s.fields {
-		if err := to.add(name, s); err != nil {
-			return err
-		}
+		to.add(name, s)
 	}
-	return nil
 }
 
-func (c *cell) add(name string, s source) error {
+func (c *cell) add(name string, s source) {
 	keep := func(kept map[string]float64, better func(a, b float64) float64) {
 		v := s.float(name)
 		if before, known := kept[name]; known {
@@ -111,51 +125,66 @@ func (c *cell) add(name string, s source) error {
 		}
 		kept[name] = v
 	}
+	measure := strings.HasPrefix(name, "m.")
 	switch {
-	case name == rollup.FieldCount, name == rollup.FieldBytes, strings.HasPrefix(name, "c."), strings.HasPrefix(name, "m.") && strings.HasSuffix(name, ".count"):
+	case name == rollup.FieldCount, name == rollup.FieldBytes, strings.HasPrefix(name, "c."), measure && strings.HasSuffix(name, ".count"):
 		c.counts[name] += s.integer(name)
-	case strings.HasPrefix(name, "m.") && strings.HasSuffix(name, ".sum"):
+	case measure && strings.HasSuffix(name, ".sum"):
 		c.sums[name] += s.float(name)
-	case strings.HasPrefix(name, "m.") && strings.HasSuffix(name, ".min"):
+	case measure && strings.HasSuffix(name, ".min"):
 		keep(c.least, math.Min)
-	case strings.HasPrefix(name, "m.") && strings.HasSuffix(name, ".max"):
+	case measure && strings.HasSuffix(name, ".max"):
 		keep(c.largest, math.Max)
+	case measure && strings.HasSuffix(name, ".sketch"):
+		sketch, err := rollup.ParseSketch(s.binary(name))
+		if err != nil {
+			c.unreadable = true
+			return
+		}
+		c.addSketch(name, sketch)
 	case strings.HasPrefix(name, "d."):
-		encoded, err := base64.StdEncoding.DecodeString(s.text(name))
+		sketch, err := rollup.ParseDistinct(s.binary(name))
 		if err != nil {
-			return fmt.Errorf("read the sketch %s: %w", name, err)
+			c.unreadable = true
+			return
 		}
-		sketch, err := rollup.ParseDistinct(encoded)
-		if err != nil {
-			return fmt.Errorf("read the sketch %s: %w", name, err)
-		}
-		if c.distinct[name] == nil {
-			c.distinct[name] = rollup.NewDistinct()
-		}
-		c.distinct[name].Merge(sketch)
+		c.addDistinct(name, sketch)
 	}
-	return nil
 }
 
-// equal reports whether two cells say the same. Sums of floating-point numbers may differ in the order in which they were made.
+func (c *cell) addSketch(name string, s *rollup.Sketch) {
+	if c.sketches[name] == nil {
+		c.sketches[name] = rollup.NewSketch()
+	}
+	c.sketches[name].Merge(s)
+}
+
+func (c *cell) addDistinct(name string, s *rollup.Distinct) {
+	if c.distinct[name] == nil {
+		c.distinct[name] = rollup.NewDistinct()
+	}
+	c.distinct[name].Merge(s)
+}
+
+// equal reports whether two cells say the same. Sums of floating-point numbers may differ in the order in which they were made; sketches of the same values
+// have the same encoding, whatever the order.
 func (c *cell) equal(o *cell) bool {
-	if !maps.Equal(c.counts, o.counts) || !maps.Equal(c.least, o.least) || !maps.Equal(c.largest, o.largest) || len(c.distinct) != len(o.distinct) {
+	if c.unreadable || o.unreadable || !maps.Equal(c.counts, o.counts) || !maps.Equal(c.least, o.least) || !maps.Equal(c.largest, o.largest) {
 		return false
 	}
 	near := func(a, b float64) bool { return a == b || math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b), 1) }
 	if !maps.EqualFunc(c.sums, o.sums, near) {
 		return false
 	}
-	for name, sketch := range c.distinct {
-		if o.distinct[name] == nil || sketch.Estimate() != o.distinct[name].Estimate() {
-			return false
-		}
-	}
-	return true
+	return maps.EqualFunc(c.sketches, o.sketches, encodedEqually[*rollup.Sketch]) && maps.EqualFunc(c.distinct, o.distinct, encodedEqually[*rollup.Distinct])
+}
+
+func encodedEqually[S interface{ Append(b []byte) []byte }](a, b S) bool {
+	return bytes.Equal(a.Append(nil), b.Append(nil))
 }
 
 // differing counts the keys about which two windows say different things. Where keys overflowed, which ones had a place depends on how the events came, so
-// only each grouping's totals are compared.
+// only each grouping's totals are compared, of counts and sketches.
 func (c cells) differing(o cells) int {
 	a, b := c, o
 	if c.overflowed() || o.overflowed() {
@@ -197,8 +226,8 @@ func (c cells) lacking(o cells) map[cellKey]bool {
 	return keys
 }
 
-// within reports whether a window says no less than one of two others and no more than the second, which has all that is in the first and more. Sums and
-// sketches are not compared.
+// within reports whether a window says no less than one of two others and no more than the second, which has all that is in the first and more. Of sums
+// nothing is compared, and of sketches only whether they are there.
 func (c cells) within(least, most cells) bool {
 	if c.overflowed() || most.overflowed() {
 		c, least, most = c.totals(), least.totals(), most.totals()
@@ -234,6 +263,14 @@ func (c *cell) within(lower, upper *cell) bool {
 	if lower == nil {
 		lower = &cell{}
 	}
+	if c.unreadable || !holdsKeys(lower.sketches, c.sketches, upper.sketches) || !holdsKeys(lower.distinct, c.distinct, upper.distinct) {
+		return false
+	}
+	for name, sketch := range c.sketches {
+		if sketch.Count() != c.counts[strings.TrimSuffix(name, ".sketch")+".count"] {
+			return false
+		}
+	}
 	for name, n := range upper.counts {
 		if c.counts[name] < lower.counts[name] || c.counts[name] > n {
 			return false
@@ -251,6 +288,21 @@ func (c *cell) within(lower, upper *cell) bool {
 	return !outside(c.largest, lower.largest, upper.largest, 1) && !outside(c.least, lower.least, upper.least, -1)
 }
 
+// holdsKeys reports whether a map has all keys of one map, and none that another one lacks.
+func holdsKeys[V any](least, m, most map[string]V) bool {
+	for name := range least {
+		if _, there := m[name]; !there {
+			return false
+		}
+	}
+	for name := range m {
+		if _, there := most[name]; !there {
+			return false
+		}
+	}
+	return true
+}
+
 func (c cells) overflowed() bool {
 	for key := range c {
 		if strings.Contains(string(key), "\x00overflow") {
@@ -266,8 +318,15 @@ func (c cells) totals() cells {
 		grouping, _, _ := strings.Cut(string(key), "\x00")
 		to := totals[cellKey(grouping)]
 		if to == nil {
-			to = &cell{counts: map[string]int64{}}
+			to = newCell()
 			totals[cellKey(grouping)] = to
+		}
+		to.unreadable = to.unreadable || from.unreadable
+		for name, sketch := range from.sketches {
+			to.addSketch(name, sketch)
+		}
+		for name, sketch := range from.distinct {
+			to.addDistinct(name, sketch)
 		}
 		for name, n := range from.counts {
 			to.counts[name] += n

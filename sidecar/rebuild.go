@@ -324,9 +324,7 @@ func (b *rebuild) gather(h *half, i int, counted []*aggregate.Window, documents 
 		h.foreign = h.foreign || doc.text(rollup.FieldDefinition) != b.partition.stream.hashes[i]
 		h.documents = append(h.documents, doc)
 		h.documented += b.events(i, doc)
-		if err := h.had.add(doc.source); err != nil {
-			return err
-		}
+		h.had.add(doc.source)
 	}
 	for _, w := range counted {
 		if !of(w.Closing()) {
@@ -413,7 +411,8 @@ func (b *rebuild) addWindow(to cells, w *aggregate.Window) error {
 		if err != nil {
 			return err
 		}
-		return to.add(s)
+		to.add(s)
+		return nil
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tidemark/tidemark/sidecar/downsample"
 	"github.com/tidemark/tidemark/sidecar/status"
 )
 
@@ -113,6 +114,13 @@ func (pl *pipeline) streamStatus(st *stream, s *status.Snapshot) status.StreamSt
 		})
 		r.Tidemark = tidemark(r.Partitions)
 		explain(r, st.definitions[i].Window.Milliseconds(), waits)
+		if err := pl.tiers.err(r.Name); err != nil {
+			r.TiersFailing = err.Error()
+			// Nobody but a person can mend a document; what else fails goes by, or is a reason itself.
+			if errors.As(err, new(*downsample.DocumentError)) {
+				s.Reasons = append(s.Reasons, "coarser tiers: "+r.TiersFailing)
+			}
+		}
 	}
 	return result
 }

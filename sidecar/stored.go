@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
@@ -56,7 +57,9 @@ func (m *maintenance) documentsOf(ctx context.Context, p rollup.Partition, patte
 		for hit, err := range elastic.Pages(ctx, m.store.Search, elastic.SearchRequest{Indices: []string{pattern}, Complete: true}, body) {
 			s := source{}
 			if err == nil {
-				s, err = readSource(hit.Source)
+				if s, err = readSource(hit.Source); err != nil {
+					err = fmt.Errorf("document %s of index %s: %w", hit.ID, hit.Index, err)
+				}
 			}
 			if !yield(stored{source: s, index: hit.Index, id: hit.ID, version: hit.Version}, err) || err != nil {
 				return

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,13 +22,14 @@ import (
 // tiersEvery is how often it is looked whether windows of coarser tiers can be made.
 const tiersEvery = 5 * time.Second
 
-// tiersState is what the coarser tiers are doing, for /metrics.
+// tiersState is what the coarser tiers are doing, for /metrics and /status.
 type tiersState struct {
-	windows, documents, failing atomic.Int64
+	windows, documents atomic.Int64
 
 	through *prometheus.GaugeVec // by rollup and tier, of what this process made
 
-	err error // of the last look
+	mu     sync.Mutex
+	failed map[string]error // by rollup, at the last look
 }
 
 func (t *tiersState) register(r prometheus.Registerer) {
@@ -34,7 +38,11 @@ func (t *tiersState) register(r prometheus.Registerer) {
 	}, []string{"rollup", "tier"})
 	r.MustRegister(t.through, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tidemark_tiers_failing", Help: "1 while the coarser tiers cannot be made, 0 otherwise.",
-	}, func() float64 { return float64(t.failing.Load()) }))
+	}, func() float64 {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return float64(min(1, len(t.failed)))
+	}))
 }
 
 // made counts a span of windows.
@@ -92,31 +100,40 @@ func (pl *pipeline) tiersLoop(ctx context.Context) {
 		pl.logger.Debug("windows made", "rollup", name, "tier", t.String(), "from", formatTime(s.From), "to", formatTime(s.To), "documents", documents)
 	}, pl.logger)
 	for sleep(ctx, tiersEvery) {
-		err := pl.makeTiers(ctx, maker)
+		failed := pl.makeTiers(ctx, maker)
 		if ctx.Err() != nil {
 			return
 		}
-		pl.tiers.note(err, pl.logger)
+		pl.tiers.note(failed, pl.logger)
 	}
 }
 
-func (t *tiersState) note(err error, logger *slog.Logger) {
-	failing := int64(0)
-	if err != nil {
-		failing = 1
+// note keeps why the coarser tiers of rollups cannot be made, and tells of each that begins or ends to fail.
+func (t *tiersState) note(failed map[string]error, logger *slog.Logger) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		if t.failed[name] == nil {
+			logger.Warn("coarser tiers cannot be made: it is tried again", "rollup", name, "error", failed[name])
+		}
 	}
-	t.failing.Store(failing)
-	if err != nil && t.err == nil {
-		logger.Warn("coarser tiers cannot be made at the moment: it is tried again", "error", err)
+	for _, name := range slices.Sorted(maps.Keys(t.failed)) {
+		if failed[name] == nil {
+			logger.Info("coarser tiers are made again", "rollup", name)
+		}
 	}
-	if err == nil && t.err != nil {
-		logger.Info("coarser tiers are made again")
-	}
-	t.err = err
+	t.failed = failed
 }
 
-// makeTiers brings the tiers of all rollups up to date that this process is to look after.
-func (pl *pipeline) makeTiers(ctx context.Context, maker *downsample.Maker) error {
+// err is why the coarser tiers of a rollup cannot be made; nil where they can.
+func (t *tiersState) err(name string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed[name]
+}
+
+// makeTiers brings the tiers of all rollups up to date that this process is to look after, and gives the rollups of which it cannot.
+func (pl *pipeline) makeTiers(ctx context.Context, maker *downsample.Maker) map[string]error {
 	var names []string
 	for _, s := range pl.streams {
 		if !pl.ownsFirst(s) {
@@ -128,24 +145,25 @@ func (pl *pipeline) makeTiers(ctx context.Context, maker *downsample.Maker) erro
 			}
 		}
 	}
+	failed := map[string]error{}
 	if len(names) == 0 {
-		return nil
+		return failed
 	}
 	catalog, err := pl.catalog.read(ctx)
-	if err != nil {
-		return err
-	}
-	var problems []error
 	for _, name := range names {
+		if err != nil {
+			failed[name] = err
+			continue
+		}
 		entry, found := catalog.Rollup(name)
 		if !found {
 			continue
 		}
 		if err := maker.Round(ctx, entry); err != nil && !errors.Is(err, downsample.ErrOvertaken) {
-			problems = append(problems, err)
+			failed[name] = err
 		}
 	}
-	return errors.Join(problems...)
+	return failed
 }
 
 // ownsFirst reports whether this process owns the first of the partitions that the stream's tidemarks wait for.

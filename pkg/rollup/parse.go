@@ -7,7 +7,7 @@ import (
 )
 
 // ParseDocument reads a document's source, as AppendJSON writes it, under its definition d. What is not in the source, the partition's topic id apart from
-// its hexadecimal form and the offsets, stays zero.
+// its hexadecimal form and the offsets, stays zero. With an error it has what was read before, such as its time.
 func ParseDocument(source []byte, d *Definition) (Document, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(source, &fields); err != nil {
@@ -28,7 +28,7 @@ func ParseDocument(source []byte, d *Definition) (Document, error) {
 		r.read(FieldArrived, &doc.Correction.Arrived)
 	}
 	if err := doc.readKey(&r, d, grouping); err != nil {
-		return Document{}, err
+		return doc, err
 	}
 	for i, m := range d.Measures {
 		r.read(MeasureField(m.Name, "count"), &doc.Measures[i].Count)

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -138,6 +139,23 @@ func (p *pass) merge(ctx context.Context, from, to int64) error {
 	return nil
 }
 
+// DocumentError is that a document cannot be read, so that nothing can be made of its window before somebody mends it.
+type DocumentError struct {
+	Rollup, Index, ID string
+	// Span is the document's window.
+	Span rollup.Span
+	Err  error
+}
+
+// Error names the document and the command that writes it anew.
+func (e *DocumentError) Error() string {
+	from, to := time.UnixMilli(e.Span.From).UTC().Format(time.RFC3339), time.UnixMilli(e.Span.To).UTC().Format(time.RFC3339)
+	return fmt.Sprintf("document %s of index %s, of the window at %s of rollup %q: %v: tidemark replay --rollup %s --from %s --to %s writes it anew", e.ID, e.Index, from, e.Rollup, e.Err, e.Rollup, from, to)
+}
+
+// Unwrap gives what is wrong.
+func (e *DocumentError) Unwrap() error { return e.Err }
+
 // part is a document that is read.
 type part struct {
 	id      string
@@ -153,7 +171,7 @@ func (p *pass) mergeSorted(ctx context.Context, conditions object, order []objec
 		}
 		doc, err := rollup.ParseDocument(hit.Source, p.definition)
 		if err != nil {
-			return fmt.Errorf("document %s of index %s: %w", hit.ID, hit.Index, err)
+			return &DocumentError{Rollup: p.entry.Rollup, Index: hit.Index, ID: hit.ID, Span: rollup.Span{From: doc.Start, To: doc.Start + p.source.Milliseconds()}, Err: err}
 		}
 		if len(same) > 0 && !p.together(&same[0].doc, &doc) {
 			if err := p.write(ctx, same); err != nil {

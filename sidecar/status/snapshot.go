@@ -64,6 +64,8 @@ type RollupStatus struct {
 	// HeldBy is the partition that holds the tidemark back behind the others, and HeldReason why; empty where none does.
 	HeldBy     string `json:"held_by,omitempty"`
 	HeldReason string `json:"held_reason,omitempty"`
+	// TiersFailing is why this sidecar, where it is the one that makes them, cannot make the coarser tiers; empty while it can.
+	TiersFailing string `json:"tiers_failing,omitempty"`
 	// Ledger is the sum over the partitions that this sidecar owns.
 	Ledger     rollup.Ledger     `json:"ledger"`
 	Partitions []PartitionStatus `json:"partitions"`
