@@ -67,8 +67,8 @@ func (o *downsampleOptions) parse(now time.Time) error {
 	switch {
 	case toGiven && !o.again:
 		return usageError{errors.New("--to without --from: give the beginning of the range too")}
-	case o.again && o.fromTime >= o.toTime:
-		return usageError{fmt.Errorf("--to %s is not after --from %s", o.to, o.from)}
+	case o.again:
+		return checkRange(o.from, o.to, o.fromTime, o.toTime)
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (m *maintenance) raiseTiers(ctx context.Context, chosen map[string]bool) er
 			}
 		}
 	}
-	_, err = fmt.Fprintf(m.out, "%d windows made, %d documents written\n", windows, documents)
+	_, err = fmt.Fprintf(m.out, "coarser tiers: %d windows made, %d documents written\n", windows, documents)
 	return err
 }
 

@@ -38,7 +38,8 @@ func newReplayCommand(logging *logOptions) *cobra.Command {
 		Use:   "replay --config FILE --from TIME [--to TIME]",
 		Short: "Rebuild a time range of rollups from Kafka",
 		Long: `Counts again what Kafka holds of a time range, compares it with the documents, and writes the windows that differ anew: documents that are missing, damaged
-or of an earlier definition. What is right already is not touched, so doing it again changes nothing. Sidecars may go on meanwhile: only what is sealed is
+or of an earlier definition. What is right already is not touched. The coarser tiers of the range are made anew of what is there then, also where nothing differed:
+doing it again writes the same values once more. Sidecars may go on meanwhile: only what is sealed is
 looked at. Late corrections of a window that is written anew become part of it.
 
 With --resume or --restart it puts partitions back to work whose committed offset is lost or is not Tidemark's. The sidecars must be stopped for these.`,
@@ -93,10 +94,25 @@ func (o *replayOptions) parse(now time.Time) error {
 		return usageError{errors.New("--rollup: all rollups of a stream are read together, so --resume and --restart are for all of them")}
 	case !o.resume && !o.restart && !o.fromGiven:
 		return usageError{errors.New("--from is missing: give the beginning of the range, see tidemark replay --help")}
-	case o.fromGiven && o.toGiven && o.fromTime >= o.toTime:
-		return usageError{fmt.Errorf("--to %s is not after --from %s", o.to, o.from)}
+	case !o.resume && !o.restart:
+		to := o.toTime
+		if !o.toGiven {
+			to = now.UnixMilli()
+		}
+		return checkRange(o.from, o.to, o.fromTime, to)
 	}
 	return nil
+}
+
+// checkRange refuses a range that holds no time. Without --to, it ends at the present.
+func checkRange(from, to string, fromTime, toTime int64) error {
+	switch {
+	case fromTime < toTime:
+		return nil
+	case to == "":
+		return usageError{fmt.Errorf("--from %s is not in the past: there is nothing to make anew", from)}
+	}
+	return usageError{fmt.Errorf("--to %s is not after --from %s", to, from)}
 }
 
 // parseTime reads an RFC 3339 time, or a duration before now. The result is in milliseconds.

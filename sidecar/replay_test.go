@@ -327,6 +327,8 @@ func TestReplayFlagsAreChecked(t *testing.T) {
 		{nil, "--from is missing"},
 		{[]string{"--from", "yesterday"}, `--from "yesterday": an RFC 3339 time`},
 		{[]string{"--from", "6h", "--to", "7h"}, "--to 7h is not after --from 6h"},
+		{[]string{"--from", "3000-01-01T00:00:00Z"}, "--from 3000-01-01T00:00:00Z is not in the past"},
+		{[]string{"--from", "3000-01-01T00:00:00Z", "--to", "6h"}, "--to 6h is not after --from 3000-01-01T00:00:00Z"},
 		{[]string{"--resume", "--restart"}, "only one of them"},
 		{[]string{"--resume", "--from", "6h"}, "--from and --to are not allowed"},
 		{[]string{"--restart", "--to", "6h"}, "--to is not allowed"},

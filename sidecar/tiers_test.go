@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -147,7 +148,12 @@ func TestReplayMakesCoarserTiersAnew(t *testing.T) {
 		if maps.Equal(b.tierSums(rollup.Tier(time.Hour), "host,path", 0), b.tierTruth(rollup.Tier(time.Hour), 0, testOrigin+7_200_000)) {
 			t.Error("the damage does not reach the coarser tiers: the test shows nothing")
 		}
-		b.must("replay", "--config", configuration, "--from", "2025-12-31T00:00:00Z")
+		for range 2 {
+			out := b.must("replay", "--config", configuration, "--from", "2025-12-31T00:00:00Z")
+			if !regexp.MustCompile(`(?m)^coarser tiers: \d+ windows made, [1-9]\d* documents written$`).MatchString(out) {
+				t.Errorf("the replay says:\n%s", out)
+			}
+		}
 		b.await(run)
 		b.awaitTiers(run)
 		run.end()
@@ -156,10 +162,13 @@ func TestReplayMakesCoarserTiersAnew(t *testing.T) {
 
 func TestDownsampleRefusesWhatMakesNoSense(t *testing.T) {
 	b := &bench{t: t}
-	for _, arguments := range []string{"--to 2026-01-01T00:00:00Z", "--from yesterday", "--from 1h --to 2h", "--from 1h --rollup other"} {
+	for _, test := range []struct{ arguments, says string }{
+		{"--to 2026-01-01T00:00:00Z", "--to without --from"}, {"--from yesterday", "an RFC 3339 time"}, {"--from 1h --to 2h", "--to 2h is not after --from 1h"},
+		{"--from 3000-01-01T00:00:00Z", "--from 3000-01-01T00:00:00Z is not in the past"}, {"--from 1h --rollup other", `"other"`},
+	} {
 		path := (&bench{t: t, kafka: "127.0.0.1:1", store: "http://127.0.0.1:1", topic: "t", prefix: "p"}).configure()
-		if code, out := b.command(append([]string{"downsample", "--config", path}, strings.Fields(arguments)...)...); code != exitConfiguration {
-			t.Errorf("tidemark downsample %s: exit status %d: %s", arguments, code, out)
+		if code, out := b.command(append([]string{"downsample", "--config", path}, strings.Fields(test.arguments)...)...); code != exitConfiguration || !strings.Contains(out, test.says) {
+			t.Errorf("tidemark downsample %s: exit status %d: %s", test.arguments, code, out)
 		}
 	}
 }
