@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -100,6 +101,28 @@ func TestKilledSidecarsCountEveryEventOnce(t *testing.T) {
 		}
 		b.produce(240, 1_000)
 		b.awaitWithOverflow(run)
+		run.end()
+	})
+}
+
+func TestSuccessorOfAKilledSidecarSaysThatItWaitsForTheGroup(t *testing.T) {
+	onEveryBackend(t, func(t *testing.T, b *bench) {
+		configuration := b.configure()
+		b.produce(0, 600)
+		killed := b.spawn(configuration)
+		killed.awaitLog(t, "offset committed", testPartitions)
+		killed.kill()
+		run := b.start(configuration)
+		code, body := 0, ""
+		run.eventually(func() bool {
+			code, body = run.get("/readyz")
+			return code == http.StatusServiceUnavailable && strings.Contains(body, "to divide its partitions, since 20")
+		}, func() string { return fmt.Sprintf("readyz %d: %s", code, body) })
+		run.eventually(func() bool {
+			code, body = run.get("/readyz")
+			return code == http.StatusOK
+		}, func() string { return fmt.Sprintf("readyz %d: %s", code, body) })
+		b.await(run)
 		run.end()
 	})
 }

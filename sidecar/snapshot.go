@@ -20,6 +20,8 @@ func (pl *pipeline) Snapshot() status.Snapshot {
 	s.Kafka = pl.component(since, err)
 	if err != nil {
 		s.Reasons = append(s.Reasons, "kafka: "+err.Error())
+	} else if since, waits := pl.group.Waits(); waits {
+		s.Reasons = append(s.Reasons, fmt.Sprintf("kafka: waits for group %q to divide its partitions, since %s", pl.cfg.Kafka.Group, formatTime(since.UnixMilli())))
 	}
 	since, err = pl.elasticsearch()
 	s.Elasticsearch = pl.component(since, err)

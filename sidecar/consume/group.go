@@ -198,6 +198,7 @@ func (g *Group) Join() error {
 	close(g.joined)
 	ctx, cancel := context.WithCancel(context.Background())
 	g.release = cancel
+	g.lease.end() // none yet
 	g.keeping.Go(func() { g.lease.keep(ctx, g.client, g.opts.Kafka.Group, g.opts.Kafka.InstanceID) })
 	return nil
 }
@@ -338,6 +339,20 @@ func (g *Group) ReadFrom(key Key, of Processor, offset int64) {
 
 // MayWrite reports whether no other member can have been given this one's partitions yet.
 func (g *Group) MayWrite() bool { return g.lease.valid() }
+
+// Waits reports whether the group has yet to tell this member which partitions are its own, and since when. That none is can be told too.
+func (g *Group) Waits() (since time.Time, waits bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	partitions := 0
+	for _, t := range g.topics {
+		partitions += t.partitions
+	}
+	if len(g.owned) > 0 || partitions == 0 {
+		return time.Time{}, false
+	}
+	return g.lease.lapsed()
+}
 
 // Close leaves the group, so that other members take over at once. Where Kafka does not answer it gives up after closeTimeout.
 func (g *Group) Close() {

@@ -20,6 +20,7 @@ const joiningPause = 250 * time.Millisecond
 type lease struct {
 	timeout time.Duration
 	renewed atomic.Int64 // on the clock of sinceBoot, in nanoseconds; 0 for never
+	ended   atomic.Int64 // when the membership was begun, or lost, on the same clock; 0 before
 }
 
 func (l *lease) valid() bool {
@@ -28,7 +29,18 @@ func (l *lease) valid() bool {
 }
 
 // end forgets the membership.
-func (l *lease) end() { l.renewed.Store(0) }
+func (l *lease) end() {
+	l.ended.Store(int64(sinceBoot()))
+	l.renewed.Store(0)
+}
+
+// lapsed reports whether the group does not confirm the membership, and since when; not before one was begun.
+func (l *lease) lapsed() (since time.Time, lapsed bool) {
+	if l.ended.Load() == 0 || l.valid() {
+		return time.Time{}, false
+	}
+	return time.Now().Add(time.Duration(max(l.ended.Load(), l.renewed.Load())) - sinceBoot()), true
+}
 
 // keep sends heartbeats until the context ends.
 func (l *lease) keep(ctx context.Context, client *kgo.Client, group, instanceID string) {
