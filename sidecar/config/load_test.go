@@ -107,7 +107,7 @@ streams:
   lateness: 1.5s
   max_ahead: 0
   clean:
-  - set: {a: 1, b: 1.5, c: true, d: "1", e: "${TRICKY}-"}
+  - set: {a: 1, b: 1.5, c: true, f: 010, g: 1_000, h: 1.5e3, i: 1e3, d: "1", e: "${TRICKY}-"}
   - drop: |
       a == 1
       and b == 2
@@ -127,7 +127,7 @@ streams:
 		{"timestamp", s.Timestamp, Timestamp{Format: "unix"}},
 		{"lateness", s.Lateness, 1500 * time.Millisecond},
 		{"max_ahead", s.MaxAhead, time.Duration(0)},
-		{"set", s.Clean[0].Set, map[string]any{"a": 1.0, "b": 1.5, "c": true, "d": "1", "e": "a: b\n${BROKER}-"}},
+		{"set", s.Clean[0].Set, map[string]any{"a": 1.0, "b": 1.5, "c": true, "f": 10.0, "g": 1000.0, "h": 1500.0, "i": "1e3", "d": "1", "e": "a: b\n${BROKER}-"}},
 		{"drop", s.Clean[1].Drop, "a == 1\nand b == 2\n"},
 		{"window", s.Rollups[0].Window, rollup.Tier(30 * time.Second)},
 		{"max_keys", s.Rollups[0].MaxKeys, 500},

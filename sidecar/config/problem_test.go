@@ -137,6 +137,14 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 			"t.yaml:1:22: collect.processes: \"many\" is no whole number",
 		},
 		{
+			"collect: {processes: 0x10}",
+			"t.yaml:1:22: collect.processes: \"0x10\" is no whole number",
+		},
+		{
+			"collect: {processes: 1e3}",
+			"t.yaml:1:22: collect.processes: \"1e3\" is no whole number",
+		},
+		{
 			"collect: {processes: 1.5}",
 			"t.yaml:1:22: collect.processes: \"1.5\" is no whole number",
 		},

@@ -8,7 +8,7 @@ import (
 )
 
 const conditionDocument = `{"level":"error","status":404,"took":12.5,"ok":true,"empty":null,"host":{"name":"h1"},"flat.key":"f","tags":["a","x"],
-	"items":[{"name":"n1","size":1},{"name":"n2","size":2}],"@timestamp":"t","type":"z","labels":{"a b":"c","env":"prod"},"count":3,"big":1e999}`
+	"items":[{"name":"n1","size":1},{"name":"n2","size":2}],"@timestamp":"t","type":"z","labels":{"a b":"c","env":"prod"},"count":3,"big":1e999,"wide":9007199254740992}`
 
 func TestConditionMatches(t *testing.T) {
 	tests := []struct {
@@ -19,6 +19,8 @@ func TestConditionMatches(t *testing.T) {
 		{`level != "error"`, false},
 		{`status == 404`, true},
 		{`status == 404.0`, true},
+		{`wide == 9007199254740993`, true}, // as floating-point numbers
+		{`big > 5`, true},
 		{`status >= 400 and status < 500`, true},
 		{`status in [404, 500]`, true},
 		{`status in [403, 500]`, false},
