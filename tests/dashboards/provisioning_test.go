@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
 func readYAML(t *testing.T, into any, elements ...string) {
@@ -117,17 +119,30 @@ func TestFilebeatFillsTheTopicsThatTheSidecarReads(t *testing.T) {
 	}
 }
 
+// readDefinitions gives the rollups that the provisioned sidecar keeps, by their names.
+func readDefinitions(t *testing.T) map[string]*rollup.Definition {
+	t.Helper()
+	all := map[string]*rollup.Definition{}
+	c := readSidecarConfig(t)
+	for i := range c.Streams {
+		for _, d := range c.Streams[i].Definitions() {
+			all[d.Name] = &d
+		}
+	}
+	return all
+}
+
 func TestTheProvisionedRollupsHaveTiersThatAreNotKeptForEver(t *testing.T) {
-	for name, entry := range openStock(t).entries {
-		if spec := &entry.Spec; len(spec.Tiers) == 0 || len(spec.Retention) != 1+len(spec.Tiers) {
-			t.Errorf("%s has the tiers %v and the retention %v", name, spec.Tiers, spec.Retention)
+	for name, d := range readDefinitions(t) {
+		if len(d.Tiers) == 0 || len(d.Retention) != 1+len(d.Tiers) {
+			t.Errorf("%s has the tiers %v and the retention %v", name, d.Tiers, d.Retention)
 		}
 	}
 }
 
 // Points of last week are as long as those of today only where windows as fine are still there.
 func TestWhatPanelsCompareWithIsKeptInAllTiers(t *testing.T) {
-	s := openStock(t)
+	definitions := readDefinitions(t)
 	before := map[string]time.Duration{"1d": day, "1w": 7 * day}
 	each(t, func(t *testing.T, d *dashboard) {
 		for _, p := range d.Panels {
@@ -138,7 +153,7 @@ func TestWhatPanelsCompareWithIsKeptInAllTiers(t *testing.T) {
 				if name, isVariable := strings.CutPrefix(q.Rollup, "$"); isVariable {
 					q.Rollup = d.variable(name).defaultValue(t)
 				}
-				for _, tier := range s.entry(t, q.Rollup).Spec.Retention {
+				for _, tier := range definitions[q.Rollup].Retention {
 					if kept := time.Duration(tier.Keep) * time.Millisecond; before[q.Shift] == 0 || kept < before[q.Shift]+day {
 						t.Errorf("panel %q compares with %s before, and %s keeps %s windows for %s", p.Title, q.Shift, q.Rollup, tier.Tier, kept)
 					}

@@ -80,16 +80,12 @@ func openStock(t *testing.T) *stock {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	c := readSidecarConfig(t)
-	prefix := c.Elasticsearch.IndexPrefix
+	prefix := readSidecarConfig(t).Elasticsearch.IndexPrefix
 	createProgress(t, client, prefix)
-	s := &stock{rollups: map[string]*rollup.Definition{}}
-	for i := range c.Streams {
-		for _, d := range c.Streams[i].Definitions() {
-			write(t, client, prefix, &d, documentsOf(&d))
-			tellProgress(t, client, prefix, &d, startOf(slices.Max(earlier)), endOf(&d))
-			s.rollups[d.Name] = &d
-		}
+	s := &stock{rollups: readDefinitions(t)}
+	for _, d := range s.rollups {
+		write(t, client, prefix, d, documentsOf(d))
+		tellProgress(t, client, prefix, d, startOf(slices.Max(earlier)), endOf(d))
 	}
 	s.plugin = startPlugin(t, url, prefix)
 	return s
