@@ -281,24 +281,25 @@ func TestThePluginBringsEveryDashboard(t *testing.T) {
 	})
 }
 
-func TestLogWritesShowsAFilebeatStream(t *testing.T) {
+func TestLiveLogWritesGoesOnByItself(t *testing.T) {
 	var d dashboard
 	readJSON(t, filepath.Join(root, "dashboards", "log-writes.json"), &d)
+	sources := []string{"host", "path"}
 	for _, want := range []query.Query{
 		{Stat: query.StatCount},
 		{Stat: query.StatBytes},
-		{Stat: query.StatCount, GroupBy: []string{"host", "path"}, Top: 10},
-		{Stat: query.StatAvg, Measure: "offset", GroupBy: []string{"path"}, Top: 10},
-		{Stat: query.StatMax, Measure: "offset", GroupBy: []string{"path"}, Top: 10},
+		{Stat: query.StatCount, GroupBy: sources, Top: 10},
+		{Stat: query.StatAvg, Measure: "$measure", GroupBy: sources, Top: 10},
+		{Stat: query.StatMax, Measure: "$measure", GroupBy: sources, Top: 10},
 	} {
 		found := false
 		for _, p := range d.Panels {
 			found = found || p.Type == "timeseries" && slices.ContainsFunc(p.decodeTargets(t), func(q target) bool {
-				return q.Stat == want.Stat && q.Measure == want.Measure && q.Top == want.Top && slices.Equal(q.GroupBy, want.GroupBy)
+				return q.Read == query.ReadStream && q.Stat == want.Stat && q.Measure == want.Measure && q.Top == want.Top && slices.Equal(q.GroupBy, want.GroupBy)
 			})
 		}
 		if !found {
-			t.Errorf("no panel shows %s of %q by %v over time", want.Stat, want.Measure, want.GroupBy)
+			t.Errorf("no panel streams %s of %q by %v over time", want.Stat, want.Measure, want.GroupBy)
 		}
 	}
 }
