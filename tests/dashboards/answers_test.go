@@ -85,7 +85,7 @@ func (s *stock) selections(t *testing.T, d *dashboard) map[string]selection {
 	all := map[string]selection{"All": {}, "one source": {}}
 	for name, chosen := range all {
 		for _, v := range d.Templating.List[1:] {
-			if v.Type == "query" && (!v.Multi || name != "All") {
+			if v.Type == "query" && (!v.IncludeAll || name != "All") {
 				chosen[v.Name] = s.first(t, chosen, &v)
 			}
 		}
@@ -247,7 +247,7 @@ func (s *stock) testVariables(t *testing.T) {
 	each(t, func(t *testing.T, d *dashboard) {
 		chosen := s.selections(t, d)
 		for _, v := range d.Templating.List[1:] {
-			if v.Label == "" || v.Description == "" || v.Multi != v.IncludeAll || v.AllValue != nil {
+			if v.Label == "" || v.Description == "" || v.Multi && !v.IncludeAll || v.AllValue != nil {
 				t.Errorf("variable %q: a labelled and explained one is wanted, with All where it has several values, and no other value for it", v.Name)
 			}
 			if v.Type != "query" {
