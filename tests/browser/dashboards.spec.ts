@@ -62,7 +62,7 @@ for (const board of boards) {
         await clickBar(page, linked, link);
         expect(await link.getAttribute('href')).not.toContain('$');
         await link.click();
-        await expect(page).toHaveURL(/\/d\/tidemark-.*from=now-15m.*&var-(host|system)=/);
+        await expect(page).toHaveURL(/\/d\/tidemark-.*from=now-15m.*&var-(host|system|sidecar)=/);
       });
     }
 
