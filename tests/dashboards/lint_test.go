@@ -319,7 +319,7 @@ func TestPipelineHealthShowsWhatTheSidecarsTell(t *testing.T) {
 		shown[strings.Join(of, ", ")] = true
 	}
 	for _, want := range []string{
-		"sum entered, sum consumed, sum settled", "sum entered, sum entered 1d, sum entered 1w", "max lag  partition", "max tidemark_age  rollup",
+		"sum entered, sum consumed, sum settled", "sum entered, sum entered 1d, sum entered 1w", "max lag  partition", "max tidemark_age  rollup sidecar",
 		"sum late  sidecar", "sum undecodable  sidecar", "sum quarantined  sidecar", "sum rejected  sidecar", "sum retries  sidecar",
 	} {
 		if !shown[want] {
