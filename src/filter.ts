@@ -62,10 +62,8 @@ export function isEffective({ dimension, op, values }: Filter): boolean {
 /** A filter in words. */
 export function filterText(filter: Filter): string {
   const { dimension, op, values } = filter;
-  if (!takesValues(op)) {
-    return `${dimension} ${op}`;
-  }
-  return `${dimension} ${operatorName(filter)} ${values.map(valueLabel).join(', ')}`;
+  const compared = takesValues(op) ? ` ${values.map(valueLabel).join(', ')}` : '';
+  return `${dimension} ${operatorName(filter)}${compared}`;
 }
 
 /** The same filter with another operator; a list of values becomes the expression that matches it, and back where it can. */

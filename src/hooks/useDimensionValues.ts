@@ -5,8 +5,6 @@ import { type TidemarkDataSource } from '../datasource';
 import { contains, valueLabel } from '../filter';
 import { t } from '../i18n';
 
-const COUNT = new Intl.NumberFormat('en', { notation: 'compact' });
-
 /** Loads the values to offer for a dimension, narrowed by what was typed. */
 export function useDimensionValues(
   datasource: TidemarkDataSource,
@@ -24,10 +22,9 @@ export function useDimensionValues(
       const options: Array<ComboboxOption<string>> = (values ?? []).map(({ value, count }) => ({
         value,
         label: valueLabel(value),
-        description: t('values.events', '{{formatted}} events', {
+        description: t('values.events', '{{count, number(notation: compact)}} events', {
           count,
-          formatted: COUNT.format(count),
-          defaultValue_one: '{{formatted}} event',
+          defaultValue_one: '{{count, number(notation: compact)}} event',
         }),
       }));
       return [...options, ...references, ...(truncated ? [more()] : [])];
