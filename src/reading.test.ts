@@ -53,7 +53,7 @@ test.each<[Partial<TidemarkQuery>, string]>([
   [{ stat: 'ratio', condition: 'errors' }, 'a share: 1 is 100 %'],
   [{ stat: 'avg', measure: 'took' }, 'in the unit of took'],
   [{ stat: 'percentile', measure: 'took' }, 'in the unit of took, give or take 1 %'],
-  [{ stat: 'distinct', measure: 'users' }, 'different values, give or take 1.6 %'],
+  [{ stat: 'distinct', measure: 'users' }, 'different values, with a standard error of 0.8 %'],
   [{ stat: 'delta' }, 'events more than in the point before'],
   [{ stat: 'delta', measure: 'took' }, 'rise in the unit of took'],
 ])('the unit of %j is %s', (asked, unit) => {

@@ -55,7 +55,7 @@ function unitOf({ stat, measure, format }: TidemarkQuery): string | undefined {
     case 'ratio':
       return t('reading.ratio', 'a share: 1 is 100 %');
     case 'distinct':
-      return t('reading.distinct', 'different values, give or take 1.6 %');
+      return t('reading.distinct', 'different values, with a standard error of 0.8 %');
     case 'percentile':
       return measure && t('reading.percentile', 'in the unit of {{measure}}, give or take 1 %', { measure });
     case 'delta':
