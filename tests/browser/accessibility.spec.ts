@@ -41,6 +41,7 @@ const VALUES = { kind: 'values', rollup: 'log_writes', dimension: 'path', filter
 for (const theme of THEMES) {
   test(`axe finds nothing in the editors of a ${theme} dashboard`, async ({
     page,
+    source,
     saveDashboard,
     expectAccessible,
   }) => {
@@ -52,6 +53,24 @@ for (const theme of THEMES) {
     });
     await test.step('of a query', async () => {
       await page.goto(`${path}?editPanel=1&theme=${theme}`);
+      await expectAccessible(combobox(page, 'Show statistic'), page.getByRole('radiogroup', { name: 'Read mode' }));
+    });
+    await test.step('of a query as JSON', async () => {
+      await page.getByRole('radio', { name: 'Code' }).check({ force: true });
+      await expect(page.locator('.monaco-editor').first()).toBeVisible();
+      await expectAccessible(page.getByRole('radiogroup', { name: 'Editor mode' }), page.getByText(/sealed up to/));
+    });
+    await test.step('of a query, with its help', async () => {
+      await page.getByRole('button', { name: 'Show data source help' }).click();
+      const heading = page.getByRole('heading', { name: 'What do you want to know?' });
+      await expectAccessible(heading, page.getByRole('list', { name: 'What do you want to know?' }));
+    });
+    await test.step('of an alert rule', async () => {
+      const rule = {
+        queries: [{ refId: 'A', datasourceUid: source.uid, model: { refId: 'A', ...QUERY, read: 'live' } }],
+      };
+      await page.goto(`/alerting/new/alerting?defaults=${encodeURIComponent(JSON.stringify(rule))}&theme=${theme}`);
+      await expect(combobox(page, 'Show statistic')).toHaveValue('Ratio');
       await expectAccessible(combobox(page, 'Show statistic'), page.getByRole('radiogroup', { name: 'Read mode' }));
     });
     await test.step('of a variable', async () => {
