@@ -2,28 +2,15 @@ import { dateTime } from '@grafana/data';
 import { fakeDataSource, query } from './test/fixtures';
 
 const timeRange = { from: dateTime(1000), to: dateTime(2000), raw: { from: 'now-1s', to: 'now' } };
-const keysOf: Record<string, string[]> = { '': ['any'], log_writes: ['host', 'path'], requests: ['host', 'status'] };
-const others = {
-  'tag-keys': ({ rollup }: Record<string, unknown>) => ({
-    keys: keysOf[rollup as string]?.map((value) => ({ text: value, value })),
-  }),
-  'tag-values': ({ rollup }: Record<string, unknown>) => ({
-    values: [
-      { text: 'a', value: 'a', count: rollup === 'requests' ? 9 : 1 },
-      { text: '(empty)', value: '', count: 50 },
-      { text: 'b', value: 'b', count: 5 },
-    ],
-    truncated: false,
-  }),
-};
 
 describe('the keys of ad hoc filters', () => {
   test.each([
-    ['of the rollups that the panels read', ['log_writes', '$r', 'log_writes'], ['host', 'path', 'status']],
-    ['of every rollup where no panel names one', [], ['any']],
-    ['of every rollup where the named ones are not there', ['gone'], ['any']],
+    ['of the rollups that the panels read', ['requests', '$r', 'requests'], ['host', 'path', 'status']],
+    ['of one of them', ['log_writes'], ['host', 'path']],
+    ['of every rollup where no panel names one', [], ['host', 'path', 'status']],
+    ['of every rollup where the named ones are not there', ['gone'], ['host', 'path', 'status']],
   ])('are the dimensions %s', async (_, rollups, expected) => {
-    const { datasource } = fakeDataSource({ others, variables: { r: { value: 'requests' } } });
+    const { datasource } = fakeDataSource({ variables: { r: { value: 'log_writes' } } });
     const queries = rollups.map((rollup) => ({ ...query, rollup }));
     const keys = await datasource.getTagKeys({ filters: [], queries });
     expect(keys.map(({ value }) => value)).toEqual(expected);
@@ -31,18 +18,43 @@ describe('the keys of ad hoc filters', () => {
 });
 
 describe('the values of ad hoc filters', () => {
-  test('come from the rollups that have the dimension, the most frequent first, without the empty one', async () => {
-    const { datasource, getResource } = fakeDataSource({ others });
+  const values = {
+    values: [
+      { value: '', count: 50 },
+      { value: 'b', count: 10 },
+      { value: 'a', count: 5 },
+    ],
+    truncated: false,
+  };
+
+  test('are those that the backend finds, without the empty one', async () => {
+    const { datasource } = fakeDataSource({ values });
     const found = await datasource.getTagValues({ key: 'host', filters: [], timeRange });
     expect(found).toEqual([
-      { text: 'a', value: 'a' },
       { text: 'b', value: 'b' },
+      { text: 'a', value: 'a' },
     ]);
-    expect(getResource.mock.calls.filter(([path]) => path === 'tag-values')).toHaveLength(2);
   });
 
-  test('are those of events that the other filters keep, as far as the rollup has their dimension', async () => {
-    const { datasource, getResource } = fakeDataSource({ others });
+  test.each([
+    ['that have the dimension', 'host', [], ['log_writes', 'requests']],
+    ['that the panels name', 'host', ['requests'], ['requests']],
+    ['that have it where the panels name others', 'path', ['requests'], ['log_writes']],
+  ])('come from the rollups %s', async (_, key, names, expected) => {
+    const { datasource, getResource } = fakeDataSource({ values });
+    const queries = names.map((rollup) => ({ ...query, rollup }));
+    await datasource.getTagValues({ key, filters: [], timeRange, queries });
+    expect(getResource.mock.lastCall?.[1]).toMatchObject({ rollup: expected, dimension: key });
+  });
+
+  test('are asked of no rollup where none has the dimension', async () => {
+    const { datasource, getResource } = fakeDataSource({ values });
+    expect(await datasource.getTagValues({ key: 'colour', filters: [], timeRange })).toEqual([]);
+    expect(getResource).not.toHaveBeenCalledWith('values', expect.anything());
+  });
+
+  test('are those of events that the other filters keep, as far as the rollups have their dimensions', async () => {
+    const { datasource, getResource } = fakeDataSource({ values });
     await datasource.getTagValues({
       key: 'host',
       filters: [
@@ -53,9 +65,9 @@ describe('the values of ad hoc filters', () => {
       timeRange,
       queries: [query],
     });
-    expect(getResource).toHaveBeenLastCalledWith('tag-values', {
-      rollup: 'log_writes',
-      key: 'host',
+    expect(getResource).toHaveBeenLastCalledWith('values', {
+      rollup: ['log_writes'],
+      dimension: 'host',
       filters: '[{"dimension":"path","op":"=","values":["/a","/b"]}]',
       from: 1000,
       to: 2000,

@@ -7,31 +7,19 @@ import {
 } from '@grafana/data';
 import { toFilters } from './adHoc';
 import { type TidemarkDataSource } from './datasource';
-import { valueLabel } from './filter';
 import { t } from './i18n';
-import { type DimensionValue, type Rollup, type TidemarkQuery } from './types';
+import { type DimensionValues, type Rollup, type TidemarkQuery } from './types';
 
-/** How many rollups are asked for the values of one key. */
+/** How many rollups the backend looks for values in together. */
 const MOST_ROLLUPS = 10;
-
-interface TagKeys {
-  keys: Array<{ text: string; value: string }> | null;
-}
-
-interface TagValues {
-  values: Array<DimensionValue & { text: string }> | null;
-}
 
 /** The dimensions of the rollups that a dashboard's panels name, or of every rollup where none is named. */
 export async function getTagKeys(
   datasource: TidemarkDataSource,
   options?: Partial<DataSourceGetTagKeysOptions<TidemarkQuery>>
 ): Promise<MetricFindValue[]> {
-  const named = namedRollups(datasource, await datasource.getRollups(), options?.queries);
-  const names = named.length > 0 ? named.map(({ name }) => name) : [''];
-  const answers = await Promise.all(names.map((rollup) => datasource.getResource<TagKeys>('tag-keys', { rollup })));
-  const keys = new Map(answers.flatMap(({ keys }) => keys ?? []).map(({ text, value }) => [value, text]));
-  return [...keys].map(([value, text]) => ({ text, value })).sort((a, b) => a.text.localeCompare(b.text));
+  const dimensions = dimensionsOf(chosenRollups(datasource, await datasource.getRollups(), options?.queries));
+  return [...dimensions].sort((a, b) => a.localeCompare(b)).map((name) => ({ text: name, value: name }));
 }
 
 /**
@@ -43,26 +31,20 @@ export async function getTagValues(
   { key, filters, timeRange, queries }: DataSourceGetTagValuesOptions<TidemarkQuery>
 ): Promise<MetricFindValue[]> {
   const having = (await datasource.getRollups()).filter(({ dimensions }) => dimensions.includes(key));
-  const named = namedRollups(datasource, having, queries);
-  const rollups = named.length > 0 ? named : having;
-  const others = toFilters(filters ?? []).filter(({ dimension }) => dimension !== key);
-  const answers = await Promise.all(
-    rollups.slice(0, MOST_ROLLUPS).map(({ name, dimensions }) =>
-      datasource.getResource<TagValues>('tag-values', {
-        rollup: name,
-        key,
-        filters: JSON.stringify(others.filter(({ dimension }) => dimensions.includes(dimension))),
-        from: timeRange?.from.valueOf(),
-        to: timeRange?.to.valueOf(),
-      })
-    )
-  );
-  const counts = new Map<string, number>();
-  for (const { value, count } of answers.flatMap(({ values }) => values ?? [])) {
-    counts.set(value, (counts.get(value) ?? 0) + count);
+  const rollups = chosenRollups(datasource, having, queries).slice(0, MOST_ROLLUPS);
+  if (rollups.length === 0) {
+    return [];
   }
-  counts.delete('');
-  return [...counts].sort(([, a], [, b]) => b - a).map(([value]) => ({ text: valueLabel(value), value }));
+  const kept = dimensionsOf(rollups);
+  const others = toFilters(filters ?? []).filter(({ dimension }) => dimension !== key && kept.has(dimension));
+  const { values } = await datasource.getResource<DimensionValues>('values', {
+    rollup: rollups.map(({ name }) => name),
+    dimension: key,
+    filters: JSON.stringify(others),
+    from: timeRange?.from.valueOf(),
+    to: timeRange?.to.valueOf(),
+  });
+  return values.filter(({ value }) => value !== '').map(({ value }) => ({ text: value, value }));
 }
 
 /**
@@ -73,9 +55,7 @@ export async function getApplicability(
   datasource: TidemarkDataSource,
   { filters = [], queries }: Partial<DataSourceGetDrilldownsApplicabilityOptions<TidemarkQuery>> = {}
 ): Promise<DrilldownsApplicability[]> {
-  const all = await datasource.getRollups();
-  const named = namedRollups(datasource, all, queries);
-  const dimensions = new Set((named.length > 0 ? named : all).flatMap((rollup) => rollup.dimensions));
+  const dimensions = dimensionsOf(chosenRollups(datasource, await datasource.getRollups(), queries));
   return filters
     .filter(({ key }) => key !== '')
     .map(({ key, origin }) => ({
@@ -92,7 +72,13 @@ export async function getApplicability(
     }));
 }
 
-function namedRollups(datasource: TidemarkDataSource, rollups: Rollup[], queries: TidemarkQuery[] = []): Rollup[] {
+/** The rollups that the queries name, or all where they name none. */
+function chosenRollups(datasource: TidemarkDataSource, rollups: Rollup[], queries: TidemarkQuery[] = []): Rollup[] {
   const names = new Set(queries.map(({ rollup }) => datasource.interpolate(rollup ?? '')));
-  return rollups.filter(({ name }) => names.has(name));
+  const named = rollups.filter(({ name }) => names.has(name));
+  return named.length > 0 ? named : rollups;
+}
+
+function dimensionsOf(rollups: Rollup[]): Set<string> {
+  return new Set(rollups.flatMap(({ dimensions }) => dimensions));
 }

@@ -23,17 +23,14 @@ const (
 func (d *Datasource) resources() http.Handler {
 	mux := http.NewServeMux()
 	for path, handle := range map[string]func(*http.Request, parameters) (any, error){
-		"/rollups":    d.listRollups,
-		"/dimensions": d.listDimensions,
-		"/values":     d.listValues,
-		"/tag-keys":   d.listTagKeys,
-		"/tag-values": d.listTagValues,
-		"/explain":    d.explain,
+		"/rollups": d.listRollups,
+		"/values":  d.listValues,
+		"/explain": d.explain,
 	} {
 		mux.HandleFunc(path, get(handle))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, r, http.StatusNotFound, "there is no such resource: GET rollups, dimensions, values, tag-keys, tag-values and explain are")
+		writeError(w, r, http.StatusNotFound, "there is no such resource: GET rollups, values and explain are")
 	})
 	return mux
 }
@@ -81,7 +78,7 @@ func write(w http.ResponseWriter, r *http.Request, status int, body any) {
 	}
 }
 
-// parameters are those of a resource call. Ones that a resource does not know are passed over; of one that comes twice, the first counts.
+// parameters are those of a resource call. Ones that a resource does not know are passed over; of one that comes twice, the first counts, but for rollups.
 type parameters url.Values
 
 func readParameters(u *url.URL) (parameters, error) {

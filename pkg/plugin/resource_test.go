@@ -6,8 +6,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+
+	"github.com/tidemark/tidemark/pkg/rollup"
 )
 
 func TestRollupsAreListedForTheEditors(t *testing.T) {
@@ -75,9 +78,9 @@ func TestResourceErrorsHaveTheirStatusAndAMessage(t *testing.T) {
 		{http.MethodGet, "values?rollup=log_writes&search=%zz", http.StatusBadRequest, "the parameters cannot be read"},
 		{http.MethodGet, "values?" + strings.Repeat("a", maxParameterBytes+1), http.StatusBadRequest, "bytes long"},
 		{http.MethodGet, "values?" + manyParameters(), http.StatusBadRequest, "at most 50 are allowed"},
-		{http.MethodGet, "dimensions?rollup=other", http.StatusNotFound, `there is no rollup \"other\"`},
-		{http.MethodGet, "tag-keys?rollup=other", http.StatusNotFound, `there is no rollup \"other\"`},
-		{http.MethodGet, "tag-values?rollup=log_writes&key=zone", http.StatusBadRequest, `no dimension \"zone\"`},
+		{http.MethodGet, "values?dimension=path", http.StatusNotFound, "there is no rollup"},
+		{http.MethodGet, "values?rollup=log_writes&rollup=other&dimension=path", http.StatusNotFound, `there is no rollup \"other\"`},
+		{http.MethodGet, "values?dimension=path" + manyRollups(), http.StatusBadRequest, "at most 10 are allowed together"},
 		{http.MethodGet, "explain?query={}", http.StatusBadRequest, "names no rollup"},
 		{http.MethodGet, "explain?query=" + url.QueryEscape(countQuery), http.StatusBadRequest, "the time range"},
 		{http.MethodGet, "values?rollup=log_writes&dimension=path&search=" + strings.Repeat("a", 2000), http.StatusBadRequest, "too long"},
@@ -97,8 +100,19 @@ func manyParameters() string {
 	return strings.Join(all, "&")
 }
 
-func TestDimensionsAndTagsAreListedForTheEditors(t *testing.T) {
+func manyRollups() string {
+	all := ""
+	for i := range valuesRollups + 1 {
+		all += fmt.Sprintf("&rollup=r%d", i)
+	}
+	return all
+}
+
+func TestValuesOfSeveralRollupsAreListedTogether(t *testing.T) {
 	c := newCluster(t)
+	accesses := rollup.Definition{Name: "accesses", Stream: "web", Window: rollup.Tier(10 * time.Second), Dimensions: []rollup.Field{{Name: "host"}, {Name: "zone"}}}
+	accesses.Normalize()
+	c.add(t, rollup.DefinitionProgress{Kind: rollup.KindDefinition, Rollup: accesses.Name, Stream: accesses.Stream, Definition: "fedcba9876543210", Spec: accesses})
 	c.answer = func(search string) string {
 		if strings.Contains(search, `"dim.path":["/b"]`) {
 			return `{"aggregations":{"values":{"buckets":[{"key":"web","total":{"value":5}}]}}}`
@@ -106,19 +120,22 @@ func TestDimensionsAndTagsAreListedForTheEditors(t *testing.T) {
 		return `{"aggregations":{"values":{"buckets":[{"key":"","total":{"value":7}},{"key":"web","total":{"value":5}}]}}}`
 	}
 	g := connect(t, backend.DataSourceInstanceSettings{URL: c.start(t)})
-	filters := url.QueryEscape(`[{"dimension":"path","op":"=","values":["/b"]}]`)
+	filters := "&filters=" + url.QueryEscape(`[{"dimension":"path","op":"=","values":["/b"]}]`)
+	const both = "&rollup=log_writes&rollup=accesses&from=1&to=20000"
 	for path, want := range map[string]string{
-		"dimensions?rollup=log_writes":                               `{"dimensions":["host","path"]}`,
-		"tag-keys":                                                   `{"keys":[{"text":"host","value":"host"},{"text":"path","value":"path"}]}`,
-		"tag-keys?rollup=log_writes":                                 `{"keys":[{"text":"host","value":"host"},{"text":"path","value":"path"}]}`,
-		"tag-values?rollup=log_writes&key=host&limit=1":              `{"truncated":true,"values":[{"text":"","value":"","count":14}]}`, // of two tiers
-		"tag-values?key=host&from=1&to=20000&filters=" + filters:     `{"truncated":false,"values":[{"text":"web","value":"web","count":5}]}`,
-		"tag-values?key=zone":                                        `{"truncated":false,"values":[]}`,
-		"values?rollup=log_writes&dimension=host&filters=" + filters: `{"truncated":false,"values":[{"value":"web","count":10}]}`,
+		"values?rollup=log_writes&dimension=host" + filters: `{"truncated":false,"values":[{"value":"web","count":10}]}`, // of two tiers
+		"values?dimension=host" + both:                      `{"truncated":false,"values":[{"value":"","count":14},{"value":"web","count":10}]}`,
+		"values?dimension=host&rollup=accesses" + both:      `{"truncated":false,"values":[{"value":"","count":14},{"value":"web","count":10}]}`,
+		"values?dimension=host&limit=1" + both:              `{"truncated":true,"values":[{"value":"","count":14}]}`,
+		"values?dimension=host" + both + filters:            `{"truncated":false,"values":[{"value":"web","count":10},{"value":"","count":7}]}`,
+		"values?dimension=zone" + both:                      `{"truncated":false,"values":[{"value":"","count":7},{"value":"web","count":5}]}`,
 	} {
 		if status, body := g.resource(t, http.MethodGet, path); status != http.StatusOK || body != want {
 			t.Errorf("%s: %d\ngot  %s\nwant %s", path, status, body, want)
 		}
+	}
+	if status, body := g.resource(t, http.MethodGet, "values?dimension=colour"+both); status != http.StatusBadRequest || !strings.Contains(body, `no dimension \"colour\"`) {
+		t.Errorf("a dimension that none has: %d %s", status, body)
 	}
 }
 
