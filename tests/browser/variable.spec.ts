@@ -5,7 +5,7 @@ test('a variable lists the values of a dimension', async ({ page, source, variab
   await variableEditPage.setVariableType('Query');
   await variableEditPage.datasource.set(source.name);
   const form = page.getByRole('main');
-  await choose(page, form, /^Rollup /, /^host_processes$/);
+  await choose(page, form, /^Rollup /, /^host_processes/);
   await choose(page, form, /^Dimension /, /^process$/);
   await variableEditPage.runQuery();
   await expect(variableEditPage).toDisplayPreviews(['tidemark']);
@@ -24,7 +24,7 @@ test('a variable lists rollups and what they have', async ({ page, source, varia
   await variableEditPage.runQuery();
   await expect(variableEditPage).toDisplayPreviews(source.rollups.map(({ name }) => name).sort());
   await choose(page, form, /^List /, /^Measures/);
-  await choose(page, form, /^Rollup /, /^host_activity$/);
+  await choose(page, form, /^Rollup /, /^host_activity/);
   await variableEditPage.runQuery();
   const { measures } = source.rollups.find(({ name }) => name === 'host_activity')!;
   await expect(variableEditPage).toDisplayPreviews(measures);
