@@ -64,7 +64,7 @@ func newDemoCommand(logging *logOptions) *cobra.Command {
 			return runDemo(c.Context(), o, quietly{handler, threshold}, c.OutOrStdout())
 		},
 	}
-	c.Flags().StringVar(&o.data, "data", "", "a directory that keeps Kafka's topics and the store between runs (default: memory)")
+	c.Flags().StringVar(&o.data, "data", "", "a folder that keeps Kafka's topics and the store between runs, of one demo at a time (default: memory)")
 	c.Flags().DurationVar(&o.duration, "duration", 0, "stop after this time (default: when interrupted)")
 	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8089", "the address of the page, /status and /metrics")
 	c.Flags().IntVar(&o.kafkaPort, "kafka-port", 19092, "the port of the in-process Kafka, on the loopback; 0 for any free one")
@@ -109,6 +109,13 @@ func runDemo(ctx context.Context, o demoOptions, terminal slog.Handler, out io.W
 	cfg.HTTP.Listen = o.listen
 	cfg.Kafka.SessionTimeout = 6 * time.Second
 
+	if o.data != "" {
+		release, err := holdFolder(o.data)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, release()) }()
+	}
 	servers, err := startDemoServers(ctx, o, cfg.Health.Topic)
 	if err != nil {
 		return err
