@@ -58,12 +58,9 @@ func (s *benchmarkStream) text() string {
 
 // compile makes of the stream what the sidecar makes of a configuration.
 func (s *benchmarkStream) compile() (*stream, error) {
-	cfg, err := config.Parse("bench", []byte(s.text()), func(string) string { return "" })
+	cfg, err := config.Parse("bench", []byte(s.text()), func(string) string { return "" }, compileProblems)
 	if err != nil {
 		return nil, err
-	}
-	if problems := compileProblems(cfg); len(problems) > 0 {
-		return nil, problems
 	}
 	return newStream(cfg.Streams[0])
 }

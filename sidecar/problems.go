@@ -12,12 +12,9 @@ import (
 
 // loadConfig reads a configuration and compiles what is in it, so that everything that is wrong is found at once, with its place in the file.
 func loadConfig(path string) (*config.Config, error) {
-	cfg, err := config.Load(path)
+	cfg, err := config.Load(path, compileProblems)
 	if err != nil {
 		return nil, usageError{err}
-	}
-	if problems := compileProblems(cfg); len(problems) > 0 {
-		return nil, problems
 	}
 	return cfg, nil
 }
@@ -25,56 +22,57 @@ func loadConfig(path string) (*config.Config, error) {
 // compileProblems finds the conditions and steps that do not compile.
 func compileProblems(cfg *config.Config) config.Problems {
 	var problems config.Problems
-	for i, s := range cfg.Streams {
-		path := fmt.Sprintf("streams[%d]", i)
-		if len(s.Rollups) == 0 {
-			problems = append(problems, cfg.Problem(path+".rollups", "the stream has no rollups: at least one is needed"))
-		}
-		schema := event.NewSchema()
-		for _, d := range s.Definitions() {
-			if _, err := aggregate.CompileRollup(d, schema); err != nil {
-				problems = append(problems, settingProblem(cfg, fmt.Sprintf("%s.rollups[%d]", path, rollupIndex(s, d.Name)), err))
-			}
-		}
-		if _, err := event.CompileTimestamp(s.Timestamp.Field, s.Timestamp.Format, schema); err != nil {
-			problems = append(problems, cfg.Problem(path+".timestamp.format", "%v", err))
-		}
-		if s.Dedupe != "" {
-			if err := new(aggregate.Plan).CompileDedupe(s.Dedupe, schema); err != nil {
-				problems = append(problems, cfg.Problem(path+".dedupe", "%v", err))
-			}
-		}
-		if _, err := clean.Compile(s.Clean, schema); err != nil {
-			problems = append(problems, stepProblem(cfg, path, err))
-		}
+	for i := range cfg.Streams {
+		problems = append(problems, streamProblems(cfg, &cfg.Streams[i], fmt.Sprintf("streams[%d]", i))...)
 	}
-	problems.Sort()
 	return problems
 }
 
-func rollupIndex(s config.Stream, name string) int {
-	for i := range s.Rollups {
-		if s.Rollups[i].Name == name {
-			return i
+func streamProblems(cfg *config.Config, s *config.Stream, path string) config.Problems {
+	var problems config.Problems
+	note := func(key string, err error) {
+		if err != nil {
+			problems = append(problems, conditionProblem(cfg, path+"."+key, err))
 		}
 	}
-	return 0
+	if len(s.Rollups) == 0 {
+		note("rollups", errors.New("the stream has no rollups: at least one is needed"))
+	}
+	schema := event.NewSchema()
+	for i, d := range s.Definitions() {
+		_, err := aggregate.CompileRollup(d, schema)
+		for _, setting := range joined[*aggregate.SettingError](err) {
+			note(fmt.Sprintf("rollups[%d].%s", i, setting.Key), setting.Err)
+		}
+	}
+	_, err := event.CompileTimestamp("", s.Timestamp.Format, schema)
+	note("timestamp.format", err)
+	if s.Timestamp.Field != "" {
+		_, err := schema.Slot(s.Timestamp.Field)
+		note("timestamp.field", err)
+	}
+	if s.Dedupe != "" {
+		_, err := schema.Slot(s.Dedupe)
+		note("dedupe", err)
+	}
+	_, err = clean.Compile(s.Clean, schema)
+	for _, step := range joined[*clean.StepError](err) {
+		note(fmt.Sprintf("clean[%d].%s", step.Step, step.Key), step.Err)
+	}
+	return problems
 }
 
-func settingProblem(cfg *config.Config, path string, err error) config.Problem {
-	var setting *aggregate.SettingError
-	if errors.As(err, &setting) {
-		path, err = path+"."+setting.Key, setting.Err
+// joined gives the errors of which a joined one is made.
+func joined[E error](err error) []E {
+	var all []E
+	if join, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the error as it was made, not what it wraps
+		for _, part := range join.Unwrap() {
+			if one, ok := errors.AsType[E](part); ok {
+				all = append(all, one)
+			}
+		}
 	}
-	return conditionProblem(cfg, path, err)
-}
-
-func stepProblem(cfg *config.Config, path string, err error) config.Problem {
-	var step *clean.StepError
-	if errors.As(err, &step) {
-		path, err = fmt.Sprintf("%s.clean[%d].%s", path, step.Step, step.Key), step.Err
-	}
-	return conditionProblem(cfg, path, err)
+	return all
 }
 
 func conditionProblem(cfg *config.Config, path string, err error) config.Problem {

@@ -1,6 +1,8 @@
 package aggregate
 
 import (
+	"errors"
+
 	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/event"
 )
@@ -61,20 +63,23 @@ func (e *SettingError) Error() string { return e.Key + ": " + e.Err.Error() }
 // Unwrap gives what is wrong.
 func (e *SettingError) Unwrap() error { return e.Err }
 
-// CompileRollup registers the definition's fields in the schema. The error is a *SettingError.
+// CompileRollup registers the definition's fields in the schema. The error joins a *SettingError for each setting that cannot be compiled.
 func CompileRollup(d rollup.Definition, s *event.Schema) (*Rollup, error) {
 	r := &Rollup{Definition: d, Hash: d.Hash()}
-	var err error
-	if d.Where != "" {
-		if r.where, err = event.CompileCondition(d.Where, s); err != nil {
-			return nil, &SettingError{Key: "where", Err: err}
+	var wrong []error
+	note := func(key string, err error) {
+		if err != nil {
+			wrong = append(wrong, &SettingError{Key: key, Err: err})
 		}
+	}
+	if d.Where != "" {
+		var err error
+		r.where, err = event.CompileCondition(d.Where, s)
+		note("where", err)
 	}
 	for _, c := range d.Conditions {
 		compiled, err := event.CompileCondition(c.Expr, s)
-		if err != nil {
-			return nil, &SettingError{Key: "conditions." + c.Name, Err: err}
-		}
+		note("conditions."+c.Name, err)
 		r.conditions = append(r.conditions, compiled)
 	}
 	for _, part := range []struct {
@@ -86,14 +91,15 @@ func CompileRollup(d rollup.Definition, s *event.Schema) (*Rollup, error) {
 	} {
 		for _, f := range part.fields {
 			slot, err := s.Slot(f.Path)
-			if err != nil {
-				return nil, &SettingError{Key: part.key + "." + f.Name, Err: err}
-			}
+			note(part.key+"."+f.Name, err)
 			*part.slots = append(*part.slots, slot)
 		}
 	}
 	for _, name := range d.Percentiles {
 		r.percentiles = append(r.percentiles, d.Measure(name))
+	}
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
 	}
 	return r, nil
 }

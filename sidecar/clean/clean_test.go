@@ -2,6 +2,7 @@ package clean
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -146,7 +147,6 @@ func TestCompileRefuses(t *testing.T) {
 		step         config.Step
 		key, message string
 	}{
-		{config.Step{}, "", "empty"},
 		{config.Step{Drop: "a =="}, "drop", "unexpected token"},
 		{config.Step{Keep: "1"}, "keep", "expected bool"},
 		{config.Step{StripANSI: []string{"a", "b..c"}}, "strip_ansi[1]", "empty segment"},
@@ -156,7 +156,7 @@ func TestCompileRefuses(t *testing.T) {
 		{config.Step{Set: map[string]any{"a": 1.0, "a.b": 2.0}}, "set.a.b", "inside a"},
 		{config.Step{Set: map[string]any{"a": []any{}}}, "set.a", "neither a string"},
 		{config.Step{Rename: map[string]string{"a": "a"}}, "rename.a", "itself"},
-		{config.Step{Rename: map[string]string{"a": "c", "b": "c"}}, "rename.a", "two fields"},
+		{config.Step{Rename: map[string]string{"a": "c", "b": "c"}}, "rename.b", "two fields"},
 		{config.Step{Rename: map[string]string{"a": "c", "b": "c.d"}}, "rename.b", "inside c"},
 		{config.Step{Rename: map[string]string{"a.b": "c", "a": "d"}}, "rename.a.b", "a.b is inside a, which the same step moves"},
 		{config.Step{Rename: map[string]string{"a.": "c"}}, "rename.a.", "empty segment"},
@@ -170,6 +170,20 @@ func TestCompileRefuses(t *testing.T) {
 		if !errors.As(err, &at) || at.Step != 1 || at.Key != test.key || !strings.Contains(err.Error(), test.message) {
 			t.Errorf("%+v: got %v", test.step, err)
 		}
+	}
+}
+
+func TestCompileRefusesEverythingAtOnce(t *testing.T) {
+	_, err := Compile([]config.Step{
+		{Drop: "a =="},
+		{Remove: []string{"a.", "b", "c."}},
+		{Set: map[string]any{"a": []any{}, "b.": 1.0}},
+		{Rename: map[string]string{"a": "a", "b": "c.", "d": "e", "f": "e"}},
+		{Convert: map[string]string{"a": "date", "b.": "string"}},
+		{Lowercase: []string{"a.", ".b"}},
+	}, event.NewSchema())
+	if n := strings.Count(fmt.Sprint(err), "cleaning step"); n != 12 {
+		t.Errorf("%d mistakes were found, not 12:\n%v", n, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package clean
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,46 +31,69 @@ func (e *StepError) Error() string {
 func (e *StepError) Unwrap() error { return e.Err }
 
 // Compile compiles the steps. The schema must hold all paths that are used after cleaning, those of the timestamp and of the rollups with their conditions:
-// a step on a field that nothing after it uses is left out. The paths that the steps need are registered in the schema. The error is a *StepError.
+// a step on a field that nothing after it uses is left out. The paths that the steps need are registered in the schema. The error joins a *StepError for
+// everything that cannot be compiled.
 func Compile(steps []config.Step, s *event.Schema) (*Cleaner, error) {
-	c := &Cleaner{}
+	c := &compiler{Schema: s}
+	cleaner := &Cleaner{}
 	// From the last to the first, so that a step knows what the later ones use.
 	for i, definition := range slices.Backward(steps) {
-		compiled, key, err := compileStep(definition, s)
-		if err != nil {
-			return nil, &StepError{Step: i, Key: key, Err: err}
-		}
-		if compiled != nil {
-			c.steps = append(c.steps, compiled)
+		c.step = i
+		if compiled := c.compile(definition); compiled != nil {
+			cleaner.steps = append(cleaner.steps, compiled)
 		}
 	}
-	slices.Reverse(c.steps)
-	return c, nil
+	if len(c.wrong) > 0 {
+		return nil, errors.Join(c.wrong...)
+	}
+	slices.Reverse(cleaner.steps)
+	return cleaner, nil
 }
 
-// compileStep gives nil for a step without effect, and with an error where in the step it is.
-func compileStep(d config.Step, s *event.Schema) (compiled step, key string, err error) {
+// compiler compiles one step after the other. It goes on after a mistake, so that all are found.
+type compiler struct {
+	*event.Schema
+	step  int
+	wrong []error
+}
+
+// check notes what is wrong at a place in the step, if anything is.
+func (c *compiler) check(key string, err error) (ok bool) {
+	if err != nil {
+		c.wrong = append(c.wrong, &StepError{Step: c.step, Key: key, Err: err})
+	}
+	return err == nil
+}
+
+// compile gives nil for a step without effect.
+func (c *compiler) compile(d config.Step) step {
 	switch {
 	case d.Drop != "":
-		condition, err := event.CompileCondition(d.Drop, s)
-		return &filter{condition: condition}, "drop", err
+		return c.filter("drop", d.Drop, false)
 	case d.Keep != "":
-		condition, err := event.CompileCondition(d.Keep, s)
-		return &filter{condition: condition, keep: true}, "keep", err
+		return c.filter("keep", d.Keep, true)
 	case len(d.StripANSI) > 0:
-		return compileRewrite("strip_ansi", d.StripANSI, stripText, s)
+		return c.rewriteAll("strip_ansi", d.StripANSI, stripText)
 	case len(d.Lowercase) > 0:
-		return compileRewrite("lowercase", d.Lowercase, lowerText, s)
+		return c.rewriteAll("lowercase", d.Lowercase, lowerText)
 	case len(d.Remove) > 0:
-		return compileRemove(d.Remove, s)
+		return c.remove(d.Remove)
 	case len(d.Rename) > 0:
-		return compileRename(d.Rename, s)
+		return c.rename(d.Rename)
 	case len(d.Set) > 0:
-		return compileSet(d.Set, s)
+		return c.set(d.Set)
 	case len(d.Convert) > 0:
-		return compileConvert(d.Convert, s)
+		return c.convert(d.Convert)
 	}
-	return nil, "", errors.New("the step is empty")
+	return nil
+}
+
+func (c *compiler) filter(key, source string, keep bool) step {
+	condition, err := event.CompileCondition(source, c.Schema)
+	if !c.check(key, err) {
+		return nil
+	}
+	return &filter{condition: condition, keep: keep}
 }
 
 // wanted gives the registered paths at and inside a field.
@@ -92,59 +116,57 @@ func slotsOf(paths []string, s *event.Schema) []event.Slot {
 	return slots
 }
 
-func compileRewrite(key string, fields []string, change func(event.Value, *event.Event) event.Value, s *event.Schema) (step, string, error) {
+func (c *compiler) rewriteAll(key string, fields []string, change func(event.Value, *event.Event) event.Value) step {
 	r := &rewrite{change: change}
 	for i, field := range fields {
-		if err := event.CheckPath(field); err != nil {
-			return nil, fmt.Sprintf("%s[%d]", key, i), err
-		}
-		if slices.Contains(s.Paths(), field) {
-			r.slots = append(r.slots, slotsOf([]string{field}, s)...)
-		}
+		c.addField(r, fmt.Sprintf("%s[%d]", key, i), field)
 	}
 	if len(r.slots) == 0 {
-		return nil, "", nil
+		return nil
 	}
-	return r, "", nil
+	return r
 }
 
-func compileRemove(fields []string, s *event.Schema) (step, string, error) {
+// addField has a step rewrite a field, where that is used.
+func (c *compiler) addField(r *rewrite, key, field string) {
+	if c.check(key, event.CheckPath(field)) && slices.Contains(c.Paths(), field) {
+		r.slots = append(r.slots, slotsOf([]string{field}, c.Schema)...)
+	}
+}
+
+func (c *compiler) remove(fields []string) step {
 	a := &assign{}
 	for i, field := range fields {
-		if err := event.CheckPath(field); err != nil {
-			return nil, fmt.Sprintf("remove[%d]", i), err
+		if c.check(fmt.Sprintf("remove[%d]", i), event.CheckPath(field)) {
+			a.removed = append(a.removed, slotsOf(wanted(field, c.Schema), c.Schema)...)
 		}
-		a.removed = append(a.removed, slotsOf(wanted(field, s), s)...)
 	}
 	if len(a.removed) == 0 {
-		return nil, "", nil
+		return nil
 	}
-	return a, "", nil
+	return a
 }
 
-func compileSet(values map[string]any, s *event.Schema) (step, string, error) {
+func (c *compiler) set(values map[string]any) step {
 	a := &assign{}
 	fields := slices.Sorted(maps.Keys(values))
 	for _, field := range fields {
 		key := "set." + field
-		if err := checkApart(field, fields, "writes"); err != nil {
-			return nil, key, err
-		}
 		v, err := constant(values[field])
-		if err != nil {
-			return nil, key, err
+		if !c.check(key, cmp.Or(checkApart(field, fields, "writes"), err)) {
+			continue
 		}
-		paths := wanted(field, s)
-		a.removed = append(a.removed, slotsOf(paths, s)...)
+		paths := wanted(field, c.Schema)
+		a.removed = append(a.removed, slotsOf(paths, c.Schema)...)
 		if slices.Contains(paths, field) {
-			a.slots = append(a.slots, slotsOf([]string{field}, s)...)
+			a.slots = append(a.slots, slotsOf([]string{field}, c.Schema)...)
 			a.values = append(a.values, v)
 		}
 	}
 	if len(a.removed) == 0 {
-		return nil, "", nil
+		return nil
 	}
-	return a, "", nil
+	return a
 }
 
 // checkApart makes sure that a field is valid and inside none of the others, to which the step does the same.
@@ -173,63 +195,65 @@ func constant(v any) (event.Value, error) {
 	return event.Value{}, fmt.Errorf("the value is neither a string nor a number nor a boolean, but %T", v)
 }
 
-func compileRename(names map[string]string, s *event.Schema) (step, string, error) {
+func (c *compiler) rename(names map[string]string) step {
 	r := &rename{}
 	sources, targets := slices.Sorted(maps.Keys(names)), slices.Sorted(maps.Values(names))
-	for _, from := range sources {
-		to, key := names[from], "rename."+from
-		if err := checkApart(from, sources, "moves"); err != nil {
-			return nil, key, err
+	right := true
+	for i, from := range sources {
+		err := cmp.Or(checkApart(from, sources, "moves"), c.move(r, from, names[from], targets))
+		if slices.ContainsFunc(sources[:i], func(other string) bool { return names[other] == names[from] }) {
+			err = fmt.Errorf("two fields would become %s", names[from])
 		}
-		if err := checkApart(to, targets, "writes"); err != nil {
-			return nil, key, err
-		}
-		if i := slices.Index(targets, to); i+1 < len(targets) && targets[i+1] == to {
-			return nil, key, fmt.Errorf("two fields would become %s", to)
-		}
-		if from == to {
-			return nil, key, fmt.Errorf("%s would become itself", from)
-		}
-		for _, path := range wanted(to, s) {
-			source, err := s.Slot(from + strings.TrimPrefix(path, to))
-			if err != nil {
-				return nil, key, err
-			}
-			r.from = append(r.from, source)
-			r.to = append(r.to, slotsOf([]string{path}, s)...)
-		}
+		right = c.check("rename."+from, err) && right
 	}
 	// Each move takes away all that is registered inside its source, what the other moves registered included.
 	for _, from := range sources {
-		r.removed = append(r.removed, slotsOf(wanted(from, s), s)...)
+		r.removed = append(r.removed, slotsOf(wanted(from, c.Schema), c.Schema)...)
 	}
-	if len(r.removed) == 0 {
-		return nil, "", nil
+	if !right || len(r.removed) == 0 {
+		return nil
 	}
-	return r, "", nil
+	return r
 }
 
-func compileConvert(kinds map[string]string, s *event.Schema) (step, string, error) {
+// move pairs every wanted field at and inside the target with the one in the source that it comes from. The targets are those of the whole step, sorted.
+func (c *compiler) move(r *rename, from, to string, targets []string) error {
+	if err := checkApart(to, targets, "writes"); err != nil {
+		return err
+	}
+	if from == to {
+		return fmt.Errorf("%s would become itself", from)
+	}
+	for _, path := range wanted(to, c.Schema) {
+		source, err := c.Slot(from + strings.TrimPrefix(path, to))
+		if err != nil {
+			return err
+		}
+		r.from = append(r.from, source)
+		r.to = append(r.to, slotsOf([]string{path}, c.Schema)...)
+	}
+	return nil
+}
+
+func (c *compiler) convert(kinds map[string]string) step {
 	changes := map[string]func(event.Value, *event.Event) event.Value{"string": toString, "number": toNumber, "boolean": toBoolean}
 	var all steps
 	for _, field := range slices.Sorted(maps.Keys(kinds)) {
 		key := "convert." + field
 		change, known := changes[kinds[field]]
 		if !known {
-			return nil, key, fmt.Errorf("%q is no type to convert to: string, number and boolean are allowed", kinds[field])
+			c.check(key, fmt.Errorf("%q is no type to convert to: string, number and boolean are allowed", kinds[field]))
+			continue
 		}
-		compiled, _, err := compileRewrite(key, []string{field}, change, s)
-		if err != nil {
-			return nil, key, err
-		}
-		if compiled != nil {
-			all = append(all, compiled)
+		r := &rewrite{change: change}
+		if c.addField(r, key, field); len(r.slots) > 0 {
+			all = append(all, r)
 		}
 	}
 	if len(all) == 0 {
-		return nil, "", nil
+		return nil
 	}
-	return all, "", nil
+	return all
 }
 
 // steps are applied one after the other.

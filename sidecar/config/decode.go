@@ -28,7 +28,12 @@ func (d *decoder) fail(path, format string, arguments ...any) {
 	if path != "" {
 		message = path + ": " + message
 	}
-	d.problems = append(d.problems, d.problem(path, "%s", message))
+	d.add(d.problem(path, "%s", message))
+}
+
+func (d *decoder) add(p Problem) {
+	d.condemn(p.path)
+	d.problems = append(d.problems, p)
 }
 
 func (d *decoder) config(body ast.Node, c *Config) {
@@ -94,6 +99,7 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string, secret bool) {
 	if d.values++; n == nil || d.values > maxValues {
 		if d.values == maxValues+1 {
 			d.fail(path, "there are more than %d values in the configuration: aliases make too many of them", maxValues)
+			d.condemn("") // the rest is not read
 		}
 		return
 	}
@@ -152,16 +158,17 @@ func (d *decoder) key(entry *ast.MappingValueNode, path string) (string, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
 		return k.GetToken().Value, true
 	case *ast.MergeKeyNode:
-		d.failAt(entry.Key, "merge keys (<<) are not supported: repeat the settings, or use an alias for a whole value")
+		d.failAt(entry.Key, path, "merge keys (<<) are not supported: repeat the settings, or use an alias for a whole value")
 	default:
-		d.failAt(entry.Key, "%s: a plain key is expected, not %s", path, describe(entry.Key))
+		d.failAt(entry.Key, path, "%s: a plain key is expected, not %s", path, describe(entry.Key))
 	}
 	return "", false
 }
 
-func (d *decoder) failAt(n ast.Node, format string, arguments ...any) {
+// failAt is fail for a key, which has a place of its own.
+func (d *decoder) failAt(n ast.Node, path, format string, arguments ...any) {
 	line, column := positionOf(n)
-	d.problems = append(d.problems, Problem{File: d.name, Line: line, Column: column, Message: strings.TrimPrefix(fmt.Sprintf(format, arguments...), ": ")})
+	d.add(Problem{File: d.name, Line: line, Column: column, Message: strings.TrimPrefix(fmt.Sprintf(format, arguments...), ": "), path: path})
 }
 
 func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
@@ -181,9 +188,9 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 		field, known := fieldOf(v.Type(), key)
 		switch {
 		case !known:
-			d.failAt(entry.Key, "%s: unknown key %q%s: allowed are %s", path, key, suggest(key, keysOf(v.Type())), strings.Join(keysOf(v.Type()), ", "))
+			d.unknown(entry.Key, path, key, keysOf(v.Type()))
 		case seen[key]:
-			d.failAt(entry.Key, "%s: the key %q is there twice", path, key)
+			d.failAt(entry.Key, join(path, key), "%s: the key %q is there twice", path, key)
 		default:
 			seen[key] = true
 			inner := join(path, key)
@@ -191,6 +198,15 @@ func (d *decoder) structure(n ast.Node, v reflect.Value, path string) {
 			d.value(entry.Value, v.FieldByIndex(field.Index), inner, field.Tag.Get("secret") != "")
 		}
 	}
+}
+
+func (d *decoder) unknown(n ast.Node, path, key string, allowed []string) {
+	hint := ""
+	if meant := suggest(key, allowed); meant != "" {
+		hint = fmt.Sprintf(", did you mean %q", meant)
+		d.condemn(join(path, meant))
+	}
+	d.failAt(n, join(path, key), "%s: unknown key %q%s: allowed are %s", path, key, hint, strings.Join(allowed, ", "))
 }
 
 func join(path, key string) string {
@@ -251,16 +267,18 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, path string) {
 			continue
 		}
 		inner := join(path, name)
-		d.note(inner, entry.Key)
 		key := reflect.New(v.Type().Key()).Elem()
 		if unmarshaler, isText := key.Addr().Interface().(encoding.TextUnmarshaler); isText {
 			if err := unmarshaler.UnmarshalText([]byte(name)); err != nil {
+				d.note(inner, entry.Key)
 				d.fail(inner, "%v", err)
 				continue
 			}
+			inner = join(path, fmt.Sprint(key.Interface())) // 60s is 1m
 		} else {
 			key.SetString(name)
 		}
+		d.note(inner, entry.Key)
 		if result.MapIndex(key).IsValid() {
 			d.fail(inner, "the key is there twice")
 			continue
@@ -268,9 +286,9 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, path string) {
 		value := reflect.New(v.Type().Elem()).Elem()
 		if _, isNull := entry.Value.(*ast.NullNode); isNull || entry.Value == nil {
 			d.fail(inner, "a value is missing")
-			continue
+		} else {
+			d.value(entry.Value, value, inner, false)
 		}
-		d.value(entry.Value, value, inner, false)
 		result.SetMapIndex(key, value)
 	}
 	v.Set(result)

@@ -16,8 +16,12 @@ import (
 // MaxFileBytes bounds the configuration file.
 const MaxFileBytes = 1 << 20
 
+// Check finds what is wrong with a configuration beyond the rules of this package. It gets what could be read of the file, also where something is wrong with
+// that, and can complain of everything: a problem of a setting that has another already is left out.
+type Check func(*Config) Problems
+
 // Load reads the configuration file at path, with the process's environment. What is wrong with its content comes as Problems.
-func Load(path string) (*Config, error) {
+func Load(path string, checks ...Check) (*Config, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
@@ -29,13 +33,13 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	return Parse(path, text, os.Getenv)
+	return Parse(path, text, os.Getenv, checks...)
 }
 
-// Parse reads a configuration: defaults filled in, ${NAME} replaced by what getenv gives, all rules checked but those that need the expressions' compiler.
-// The name is for messages. The error is of type Problems and names everything that was found.
-func Parse(name string, text []byte, getenv func(string) string) (*Config, error) {
-	src := &source{name: name, places: map[string]place{}}
+// Parse reads a configuration: defaults filled in, ${NAME} replaced by what getenv gives, all rules checked but those that need the expressions' compiler,
+// which are for the checks. The name is for messages. The error is of type Problems and names everything that was found.
+func Parse(name string, text []byte, getenv func(string) string, checks ...Check) (*Config, error) {
+	src := newSource(name)
 	c := &Config{source: src}
 	c.setDefaults()
 	body, err := parseYAML(text)
@@ -44,14 +48,15 @@ func Parse(name string, text []byte, getenv func(string) string) (*Config, error
 	}
 	d := &decoder{source: src, getenv: getenv, anchors: map[string]ast.Node{}}
 	d.config(body, c)
-	if len(d.problems) == 0 {
-		v := &validator{source: src}
-		v.config(c)
-		d.problems = v.problems
+	v := &validator{source: src}
+	v.config(c)
+	problems := append(d.problems, src.further(v.problems)...)
+	for _, check := range checks {
+		problems = append(problems, src.further(check(c))...)
 	}
-	if len(d.problems) > 0 {
-		d.problems.Sort()
-		return nil, d.problems
+	if len(problems) > 0 {
+		problems.Sort()
+		return nil, problems
 	}
 	return c, nil
 }

@@ -189,17 +189,17 @@ func TestPositionsLeadToTheFile(t *testing.T) {
 	for _, test := range []struct {
 		path         string
 		line, column int
-		want         string
+		place, want  string
 	}{
-		{"streams[0].clean[0].drop", 2, 5, "test.yaml:7:11: x"},
-		{"streams[0].clean[1].keep", 1, 3, "test.yaml:8:15: x"},
-		{"streams[0].clean[2].drop", 1, 3, "test.yaml:9:11: x (line 1, column 3 of the text)"},
-		{"streams[0].rollups[0].where", 1, 3, "test.yaml:14:14: x"},
-		{"streams[0].rollups[0].conditions.e", 1, 3, "test.yaml:15:24: x"},
-		{"streams[0].rollups[0].conditions.f", 1, 3, "test.yaml:15:33: x (line 1, column 3 of the text)"},
+		{"streams[0].clean[0].drop", 2, 5, "7:11", "x"},
+		{"streams[0].clean[1].keep", 1, 3, "8:15", "x"},
+		{"streams[0].clean[2].drop", 1, 3, "9:11", "x (line 1, column 3 of the text)"},
+		{"streams[0].rollups[0].where", 1, 3, "14:14", "x"},
+		{"streams[0].rollups[0].conditions.e", 1, 3, "15:24", "x"},
+		{"streams[0].rollups[0].conditions.f", 1, 3, "15:33", "x (line 1, column 3 of the text)"},
 	} {
-		if got := c.ProblemIn(test.path, test.line, test.column, "x").String(); got != test.want {
-			t.Errorf("%s: got %s, want %s", test.path, got, test.want)
+		if got := c.ProblemIn(test.path, test.line, test.column, "x").String(); got != "test.yaml:"+test.place+": "+test.path+": "+test.want {
+			t.Errorf("%s: got %s, want %s at %s", test.path, got, test.want, test.place)
 		}
 	}
 	for path, want := range map[string]string{

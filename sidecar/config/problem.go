@@ -16,6 +16,8 @@ type Problem struct {
 	Line, Column int
 	// Message says what is wrong and what is allowed, in one line.
 	Message string
+
+	path string // of the setting
 }
 
 // String is the problem as "file:line:column: message".
@@ -46,6 +48,49 @@ func (ps Problems) Sort() {
 type source struct {
 	name   string
 	places map[string]place // by path, such as "streams[0].rollups[1].where"
+	// wrong are the settings that have a problem, by path, and touched those around one. What is made of either is not known.
+	wrong, touched map[string]bool
+}
+
+func newSource(name string) *source {
+	return &source{name: name, places: map[string]place{}, wrong: map[string]bool{}, touched: map[string]bool{}}
+}
+
+// condemn notes that a setting has a problem.
+func (s *source) condemn(path string) {
+	s.wrong[path] = true
+	for outer, ok := around(path); ok && !s.touched[outer]; outer, ok = around(outer) {
+		s.touched[outer] = true
+	}
+}
+
+// isWrong reports whether a setting, or one around it, has a problem.
+func (s *source) isWrong(path string) bool {
+	for ok := true; ok; path, ok = around(path) {
+		if s.wrong[path] {
+			return true
+		}
+	}
+	return false
+}
+
+// sound reports whether settings are known with all that is in them.
+func (s *source) sound(paths ...string) bool {
+	return !slices.ContainsFunc(paths, func(path string) bool { return s.touched[path] || s.isWrong(path) })
+}
+
+// further gives the problems of settings that had none so far: a value that is wrong is not complained about twice.
+func (s *source) further(problems Problems) Problems {
+	fresh := slices.DeleteFunc(problems, func(p Problem) bool { return s.isWrong(p.path) })
+	for _, p := range fresh {
+		s.condemn(p.path)
+	}
+	return fresh
+}
+
+// around is the path of the setting around another; false where there is none.
+func around(path string) (outer string, ok bool) {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)], path != ""
 }
 
 // place is where a value begins.
@@ -57,23 +102,23 @@ type place struct {
 	lines, single        bool
 }
 
-// Problem makes a problem of the setting at a path such as "streams[0].rollups[1].where". Where the file does not have the setting, the innermost one around it
-// is named.
+// Problem makes a problem of the setting at a path such as "streams[0].rollups[1].where", which its message begins with. Where the file does not have the
+// setting, the place is that of the innermost one around it.
 func (c *Config) Problem(path, format string, arguments ...any) Problem {
-	return c.origin().problem(path, format, arguments...)
+	return c.origin().problem(path, "%s: %s", path, fmt.Sprintf(format, arguments...))
 }
 
 // origin is where the configuration was read from; one that was made otherwise has no places.
 func (c *Config) origin() *source {
 	if c.source == nil {
-		return &source{}
+		return newSource("")
 	}
 	return c.source
 }
 
 // ProblemIn is Problem for something inside the text of a setting: line and column are counted from 1 in that text.
 func (c *Config) ProblemIn(path string, line, column int, format string, arguments ...any) Problem {
-	p := c.origin().problem(path, format, arguments...)
+	p := c.Problem(path, format, arguments...)
 	at, known := c.origin().places[path]
 	switch {
 	case known && (at.lines || (at.single && line == 1)):
@@ -92,22 +137,14 @@ func (c *Config) Position(path string) string {
 
 func (s *source) problem(path, format string, arguments ...any) Problem {
 	at := s.find(path)
-	return Problem{File: s.name, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, arguments...)}
+	return Problem{File: s.name, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, arguments...), path: path}
 }
 
 func (s *source) find(path string) place {
-	for {
+	for ok := true; ok; path, ok = around(path) {
 		if at, known := s.places[path]; known {
 			return at
 		}
-		cut := strings.LastIndexAny(path, ".[")
-		if cut < 0 {
-			break
-		}
-		path = path[:cut]
-	}
-	if at, known := s.places[""]; known {
-		return at
 	}
 	return place{line: 1, column: 1}
 }

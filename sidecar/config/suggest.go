@@ -1,11 +1,8 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
-// suggest names the allowed key that was probably meant, if there is one.
+// suggest gives the allowed key that was probably meant; empty where there is none.
 func suggest(key string, allowed []string) string {
 	best, closest := "", 3
 	for _, candidate := range allowed {
@@ -13,10 +10,7 @@ func suggest(key string, allowed []string) string {
 			best, closest = candidate, distance
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(", did you mean %q", best)
+	return best
 }
 
 // editDistance is how many letters must be added, removed or changed to make b of a; keys are short, and what is longer is far away.

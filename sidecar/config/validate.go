@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"regexp"
@@ -54,7 +55,7 @@ func (v *validator) config(c *Config) {
 	v.kafka(&c.Kafka)
 	v.elasticsearch(&c.Elasticsearch)
 	v.address("http.listen", c.HTTP.Listen, true)
-	if t := c.HTTP.TLS; t != nil && (t.CertFile == "" || t.KeyFile == "") {
+	if t := c.HTTP.TLS; t != nil && v.sound("http.tls") && (t.CertFile == "" || t.KeyFile == "") {
 		v.fail("http.tls", "cert_file and key_file are needed")
 	}
 	v.live(c)
@@ -87,7 +88,7 @@ func (v *validator) kafka(k *Kafka) {
 			v.fail("kafka.sasl.mechanism", "%q is not known: %s are allowed", s.Mechanism, strings.Join(mechanisms, ", "))
 		}
 		v.word("kafka.sasl.username", s.Username, false)
-		if (s.Password == "") == (s.PasswordFile == "") {
+		if v.sound("kafka.sasl.password", "kafka.sasl.password_file") && (s.Password == "") == (s.PasswordFile == "") {
 			v.fail("kafka.sasl", "exactly one of password_file and password is needed")
 		}
 	}
@@ -101,12 +102,21 @@ func (v *validator) elasticsearch(e *Elasticsearch) {
 	v.duration("elasticsearch.force_merge_after", e.ForceMergeAfter, 0, maxDuration)
 	v.duration("elasticsearch.warm_after", e.WarmAfter, 0, maxDuration)
 	v.duration("elasticsearch.cold_after", e.ColdAfter, 0, maxDuration)
-	if e.WarmAfter > 0 && e.ColdAfter > 0 && e.ColdAfter < e.WarmAfter {
+	if e.WarmAfter > 0 && e.ColdAfter > 0 && e.ColdAfter < e.WarmAfter && v.sound("elasticsearch.warm_after") {
 		v.fail("elasticsearch.cold_after", "%s is sooner than warm_after, %s: indices go from warm to cold nodes", spell(e.ColdAfter), spell(e.WarmAfter))
 	}
 	if !rollup.ValidPrefix(e.IndexPrefix) {
 		v.fail("elasticsearch.index_prefix", "%q cannot begin an index name: up to %d lower-case letters, digits, _ and - are allowed, beginning with a letter or digit",
 			e.IndexPrefix, rollup.MaxPrefixLength)
+	}
+	v.credentials(e)
+	v.pair("elasticsearch", e.CertFile, e.KeyFile)
+	v.duration("elasticsearch.request_timeout", e.RequestTimeout, time.Second, 10*time.Minute)
+}
+
+func (v *validator) credentials(e *Elasticsearch) {
+	if !v.sound("elasticsearch.username", "elasticsearch.password", "elasticsearch.password_file", "elasticsearch.api_key_file") {
+		return
 	}
 	passwords := 0
 	for _, p := range []string{e.Password, e.PasswordFile} {
@@ -122,8 +132,6 @@ func (v *validator) elasticsearch(e *Elasticsearch) {
 	case e.Username == "" && passwords > 0:
 		v.fail("elasticsearch", "the password needs a username")
 	}
-	v.pair("elasticsearch", e.CertFile, e.KeyFile)
-	v.duration("elasticsearch.request_timeout", e.RequestTimeout, time.Second, 10*time.Minute)
 }
 
 func (v *validator) live(c *Config) {
@@ -162,7 +170,7 @@ func (v *validator) streams(c *Config) {
 	if c.Kafka.DeadLetterTopic != "" {
 		topics[c.Kafka.DeadLetterTopic] = "kafka.dead_letter_topic"
 	}
-	if c.Live.Enabled {
+	if c.Live.Enabled && v.sound("live", "kafka.group") {
 		v.unique(topics, "topic", c.Live.TopicOf(c.Kafka.Group), "live.topic")
 	}
 	if other, taken := topics[c.Health.Topic]; taken && c.Health.Topic != "" { // a stream's it can be
@@ -237,6 +245,9 @@ func (v *validator) step(s *Step, path string) {
 	slices.Sort(set)
 	switch len(set) {
 	case 0:
+		if !v.sound(path) {
+			return
+		}
 		v.fail(path, "the cleaning step does nothing: exactly one of strip_ansi, drop, keep, rename, set, remove, convert and lowercase is needed, with a value")
 	case 1:
 	default:
@@ -263,7 +274,7 @@ func (v *validator) rollup(r *Rollup, path string) {
 	}
 	for i, name := range r.Percentiles {
 		inner := fmt.Sprintf("%s.percentiles[%d]", path, i)
-		if _, known := r.Measures[name]; !known {
+		if _, known := r.Measures[name]; !known && !v.isWrong(path+".measures") {
 			v.fail(inner, "%q is no measure of the rollup", name)
 		} else if slices.Contains(r.Percentiles[:i], name) {
 			v.fail(inner, "%q is there twice", name)
@@ -275,16 +286,16 @@ func (v *validator) rollup(r *Rollup, path string) {
 	if r.MaxKeys < 1 || r.MaxKeys > MaxKeysLimit {
 		v.fail(path+".max_keys", "%d is not possible: 1 to %d are allowed", r.MaxKeys, MaxKeysLimit)
 	}
-	v.groupings(r, path+".groupings")
+	v.groupings(r, path+".groupings", path+".dimensions")
 	v.tiers(r, path)
 }
 
-func (v *validator) groupings(r *Rollup, path string) {
+func (v *validator) groupings(r *Rollup, path, dimensions string) {
 	v.count(path, len(r.Groupings), 0, MaxGroupings)
 	for i, grouping := range r.Groupings {
 		for k, name := range grouping {
 			inner := fmt.Sprintf("%s[%d][%d]", path, i, k)
-			if _, known := r.Dimensions[name]; !known {
+			if _, known := r.Dimensions[name]; !known && !v.isWrong(dimensions) {
 				v.fail(inner, "%q is no dimension of the rollup", name)
 			} else if slices.Contains(grouping[:k], name) {
 				v.fail(inner, "%q is in the grouping twice", name)
@@ -296,35 +307,40 @@ func (v *validator) groupings(r *Rollup, path string) {
 // tiers checks that each tier can be made of the next finer one, and outlives it.
 func (v *validator) tiers(r *Rollup, path string) {
 	v.count(path+".tiers", len(r.Tiers), 0, MaxTiers)
-	if r.Window == 0 {
-		v.fail(path+".window", "it is empty: a length such as 10s is needed")
-		return
+	var good []rollup.Tier // from fine to coarse
+	if v.sound(path + ".window") {
+		good = append(good, r.Window)
 	}
-	finer := r.Window
-	ordered := []rollup.Tier{finer}
 	for i, tier := range r.Tiers {
 		inner := fmt.Sprintf("%s.tiers[%d]", path, i)
-		switch {
-		case tier <= finer:
-			v.fail(inner, "the tier %s is not longer than the one before it, %s: tiers go from fine to coarse, beginning after the window", tier, finer)
-			return
-		case tier%finer != 0:
-			v.fail(inner, "the tier %s is no multiple of the one before it, %s", tier, finer)
-			return
+		if v.isWrong(inner) {
+			continue
 		}
-		finer = tier
-		ordered = append(ordered, tier)
+		if len(good) > 0 {
+			switch finer := good[len(good)-1]; {
+			case tier <= finer:
+				v.fail(inner, "the tier %s is not longer than the one before it, %s: tiers go from fine to coarse, beginning after the window", tier, finer)
+				continue
+			case tier%finer != 0:
+				v.fail(inner, "the tier %s is no multiple of the one before it, %s", tier, finer)
+				continue
+			}
+		}
+		good = append(good, tier)
 	}
-	v.retention(r, path+".retention", ordered)
+	v.retention(r, path, good)
 }
 
+// retention checks how long those tiers are kept that are good, from fine to coarse.
 func (v *validator) retention(r *Rollup, path string, tiers []rollup.Tier) {
 	names := make([]string, len(tiers))
 	for i, tier := range tiers {
 		names[i] = tier.String()
 	}
-	for _, tier := range sortedTiers(r.Retention) {
-		if !slices.Contains(tiers, tier) {
+	known := v.sound(path+".window", path+".tiers")
+	path += ".retention"
+	for _, tier := range slices.Sorted(maps.Keys(r.Retention)) {
+		if known && tier != r.Window && !slices.Contains(r.Tiers, tier) {
 			v.fail(path+"."+tier.String(), "the rollup has no tier %s: %s are there", tier, strings.Join(names, ", "))
 		}
 	}
@@ -334,25 +350,19 @@ func (v *validator) retention(r *Rollup, path string, tiers []rollup.Tier) {
 		kept, limited := r.Retention[tier]
 		inner := path + "." + tier.String()
 		switch {
+		case v.isWrong(inner) || !limited && !v.sound(path):
+			continue
 		case !limited:
 			kept = maxRetention
 		case kept < time.Duration(tier) || kept < time.Hour || kept > maxRetention:
 			v.fail(inner, "%s is not possible: from an hour and the tier's own length to 100 years are allowed", spell(kept))
+			continue
 		}
 		if kept < finer {
 			v.fail(inner, "the tier %s is kept for %s, shorter than the finer tier %s, which is kept %s: coarser tiers are kept at least as long", tier, spell(kept), finerName, spellKept(finer))
 		}
 		finer, finerName = kept, tier
 	}
-}
-
-func sortedTiers(m map[rollup.Tier]time.Duration) []rollup.Tier {
-	tiers := make([]rollup.Tier, 0, len(m))
-	for tier := range m {
-		tiers = append(tiers, tier)
-	}
-	slices.Sort(tiers)
-	return tiers
 }
 
 func (v *validator) count(path string, n, least, most int) {
@@ -412,7 +422,7 @@ func (v *validator) word(path, text string, canBeEmpty bool) {
 }
 
 func (v *validator) pair(path, cert, key string) {
-	if (cert == "") != (key == "") {
+	if (cert == "") != (key == "") && v.sound(path+".cert_file", path+".key_file") {
 		v.fail(path, "cert_file and key_file belong together: both or neither are allowed")
 	}
 }
