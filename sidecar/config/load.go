@@ -61,6 +61,9 @@ func Parse(name string, text []byte, getenv func(string) string, checks ...Check
 	return c, nil
 }
 
+// byteOrderMark is what some editors begin a file with.
+const byteOrderMark = "\ufeff"
+
 // parseYAML gives the body of the file's only document; nil for an empty one.
 func parseYAML(text []byte) (body ast.Node, err error) {
 	if len(text) > MaxFileBytes {
@@ -71,7 +74,7 @@ func parseYAML(text []byte) (body ast.Node, err error) {
 			body, err = nil, fmt.Errorf("the file is not YAML: %v", r)
 		}
 	}()
-	tokens := lexer.Tokenize(string(text))
+	tokens := lexer.Tokenize(strings.TrimPrefix(string(text), byteOrderMark))
 	if err := checkNesting(tokens); err != nil {
 		return nil, err
 	}

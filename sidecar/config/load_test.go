@@ -46,6 +46,13 @@ func TestAnEmptyFileGivesTheDefaults(t *testing.T) {
 	}
 }
 
+func TestAByteOrderMarkIsNoPartOfTheFile(t *testing.T) {
+	c := parse(t, "\ufeffkafka: {group: g}\n")
+	if at := c.Position("kafka"); c.Kafka.Group != "g" || at != "test.yaml:1:8" {
+		t.Errorf("the group is %q, and kafka at %s", c.Kafka.Group, at)
+	}
+}
+
 func TestASmallStreamGetsTheDefaults(t *testing.T) {
 	got := parse(t, "streams:\n- name: a\n  topics: [t]\n  rollups:\n  - name: r\n    dimensions: {host: host.name}\n").Streams[0]
 	want := Stream{
