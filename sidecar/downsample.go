@@ -37,7 +37,7 @@ end of its retention stay as they are. The sidecars can go on meanwhile.`,
 			if err := o.parse(time.Now()); err != nil {
 				return err
 			}
-			cfg, logger, err := logging.configured(c, path)
+			cfg, logger, err := logging.configured(c, path, needStreams)
 			if err != nil {
 				return err
 			}

@@ -103,8 +103,8 @@ func configFlag(c *cobra.Command, path *string) {
 }
 
 // configured loads the file that --config names and makes the logger that the flags ask for.
-func (o *logOptions) configured(c *cobra.Command, path string) (*config.Config, *slog.Logger, error) {
-	cfg, err := loadConfig(path)
+func (o *logOptions) configured(c *cobra.Command, path string, checks ...config.Check) (*config.Config, *slog.Logger, error) {
+	cfg, err := loadConfig(path, checks...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -84,9 +83,6 @@ func newPipeline(cfg *config.Config, client *elastic.Client, logger *slog.Logger
 			pl.topics[topic] = s
 			topics = append(topics, topic)
 		}
-	}
-	if len(topics) == 0 {
-		return nil, errors.New("no stream is configured: add one under streams")
 	}
 	pl.group, err = consume.NewGroup(consume.Options{Kafka: cfg.Kafka, Topics: topics, Open: pl.open, Counted: counted, Refuse: pl.refuse, Forget: pl.forget, Room: pl.backlog.await, Logger: logger})
 	if err != nil {

@@ -11,12 +11,21 @@ import (
 )
 
 // loadConfig reads a configuration and compiles what is in it, so that everything that is wrong is found at once, with its place in the file.
-func loadConfig(path string) (*config.Config, error) {
-	cfg, err := config.Load(path, compileProblems)
+// The checks are for what a command needs beyond that.
+func loadConfig(path string, checks ...config.Check) (*config.Config, error) {
+	cfg, err := config.Load(path, append(checks, compileProblems)...)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return cfg, nil
+}
+
+// needStreams is the check of commands that have nothing to do without a stream.
+func needStreams(cfg *config.Config) config.Problems {
+	if len(cfg.Streams) > 0 {
+		return nil
+	}
+	return config.Problems{cfg.Problem("streams", "no stream is configured: at least one is needed")}
 }
 
 // compileProblems finds the conditions and steps that do not compile.
@@ -65,7 +74,7 @@ func streamProblems(cfg *config.Config, s *config.Stream, path string) config.Pr
 // joined gives the errors of which a joined one is made.
 func joined[E error](err error) []E {
 	var all []E
-	if join, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the error as it was made, not what it wraps
+	if join, ok := err.(interface{ Unwrap() []error }); ok { // the error as it was made, not what it wraps
 		for _, part := range join.Unwrap() {
 			if one, ok := errors.AsType[E](part); ok {
 				all = append(all, one)

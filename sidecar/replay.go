@@ -52,7 +52,7 @@ With --resume or --restart it puts partitions back to work whose committed offse
 			if err := o.parse(time.Now()); err != nil {
 				return err
 			}
-			cfg, logger, err := logging.configured(c, path)
+			cfg, logger, err := logging.configured(c, path, needStreams)
 			if err != nil {
 				return err
 			}

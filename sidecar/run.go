@@ -24,7 +24,7 @@ func newRunCommand(logging *logOptions) *cobra.Command {
 		Example: "  tidemark run --config tidemark.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, logger, err := logging.configured(c, path)
+			cfg, logger, err := logging.configured(c, path, needStreams)
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ func newSetupCommand(logging *logOptions) *cobra.Command {
 		Example: "  tidemark setup --config tidemark.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, logger, err := logging.configured(c, path)
+			cfg, logger, err := logging.configured(c, path, needStreams)
 			if err != nil {
 				return err
 			}

@@ -28,7 +28,11 @@ func newValidateCommand() *cobra.Command {
 		Example: "  tidemark validate tidemark.yaml\n  tidemark validate tidemark.yaml --events events.ndjson",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			cfg, err := loadConfig(args[0])
+			var needs []config.Check
+			if events != "" {
+				needs = append(needs, needStreams)
+			}
+			cfg, err := loadConfig(args[0], needs...)
 			if err != nil {
 				return err
 			}
@@ -55,6 +59,9 @@ func summary(cfg *config.Config) string {
 	rollups := 0
 	for _, s := range cfg.Streams {
 		rollups += len(s.Rollups)
+	}
+	if len(cfg.Streams) == 0 {
+		return "valid for tidemark collect: no stream is configured"
 	}
 	return fmt.Sprintf("valid: %d streams, %d rollups", len(cfg.Streams), rollups)
 }

@@ -32,7 +32,7 @@ grouping. It can be run while sidecars work. The exit status is 1 where anything
 		Example: "  tidemark verify --config tidemark.yaml\n  tidemark verify --config tidemark.yaml --rollup log_writes",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, logger, err := logging.configured(c, path)
+			cfg, logger, err := logging.configured(c, path, needStreams)
 			if err != nil {
 				return err
 			}

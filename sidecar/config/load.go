@@ -50,7 +50,8 @@ func Parse(name string, text []byte, getenv func(string) string, checks ...Check
 	d.config(body, c)
 	v := &validator{source: src}
 	v.config(c)
-	problems := append(d.problems, src.further(v.problems)...)
+	problems := d.problems
+	problems = append(problems, src.further(v.problems)...)
 	for _, check := range checks {
 		problems = append(problems, src.further(check(c))...)
 	}
