@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -145,6 +146,9 @@ func (o *benchmarkOptions) check(c *cobra.Command) (generate.Options, error) {
 		err = errors.New("--keys is instead of --hosts and --paths: give one or the others")
 	case changed("keys") && o.keys < 1:
 		err = fmt.Errorf("--keys %d: 1 or more are allowed", o.keys)
+	}
+	if info, e := os.Stat(o.profiles); err == nil && o.profiles != "" && (e != nil || !info.IsDir()) {
+		err = fmt.Errorf("--profiles %s: there is no such folder", o.profiles)
 	}
 	if err != nil {
 		return generate.Options{}, err

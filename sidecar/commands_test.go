@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,13 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		}
 		return path
 	}
-	const stream = "streams:\n  - name: s\n    topics: [t]\n    rollups:\n      - {name: r, where: %}\n"
+	var listen net.ListenConfig
+	taken, err := listen.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	stream := "http: {listen: '" + taken.Addr().String() + "'}\nstreams:\n  - name: s\n    topics: [t]\n    rollups:\n      - {name: r, where: %}\n"
 	good := file("good.yaml", strings.ReplaceAll(stream, "%", `'level == "error"'`))
 	broken := file("broken.yaml", strings.ReplaceAll(stream, "%", `'level ==='`))
 	unknown := file("unknown.yaml", "kafka: {broker: x}\n")
@@ -55,7 +62,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"verify --config " + good + " --rollup other", 2, `the configuration has the rollups ["r"]`},
 		{"validate", 2, "accepts 1 arg"},
 		{"validate " + good, 0, "valid: 1 streams, 1 rollups"},
-		{"validate " + broken, 2, broken + ":5:"},
+		{"validate " + broken, 2, broken + ":6:"},
 		{"validate " + bare, 2, "the stream has no rollups"},
 		{"validate " + unknown, 2, unknown + ":1:"},
 		{"validate " + good + " --events " + events, 0, "consumed 2 = on_time 1 + late 0 + overflowed 0 + filtered 0 + undecodable 1"},
@@ -66,6 +73,16 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"demo --period 1ms", 2, "100ms or more is allowed"},
 		{"demo --duration -1s", 2, "cannot be negative"},
 		{"demo extra", 2, "unknown command"},
+		{"demo --kafka-port 99999", 2, "--kafka-port 99999: 0 to 65535 are allowed"},
+		{"demo --store-port -1", 2, "--store-port -1: 0 to 65535 are allowed"},
+		{"demo --listen nope", 2, `--listen: "nope" is no address: host:port is allowed, such as 127.0.0.1:8089`},
+		{"demo --listen 127.0.0.1:99999", 2, "is no address"},
+		{"demo --listen :19200", 2, "--store-port 19200: --listen has the same port"},
+		{"demo --kafka-port 1 --store-port 1", 2, "--store-port 1: --kafka-port has the same port"},
+		{"demo --kafka-port 0 --store-port 0 --listen " + taken.Addr().String(), 1, "--listen: listen on " + taken.Addr().String() + ": the address is in use"},
+		{"run --config " + good + " --log-level error", 1, "http.listen: listen on " + taken.Addr().String()},
+		{"bench --profiles " + events, 2, "there is no such folder"},
+		{"bench --profiles " + filepath.Join(folder, "none"), 2, "there is no such folder"},
 		{"collect --config " + good + " --period 1ms", 2, "100ms or more"},
 		{"bench --help", 0, "--event-bytes"},
 		{"bench --only speed", 2, "stages, whole and freshness are allowed"},

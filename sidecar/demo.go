@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -22,7 +23,6 @@ import (
 	"github.com/tidemark/tidemark/sidecar/collect"
 	"github.com/tidemark/tidemark/sidecar/config"
 	"github.com/tidemark/tidemark/sidecar/embedded"
-	"github.com/tidemark/tidemark/sidecar/status"
 )
 
 //go:embed demo.yaml
@@ -47,11 +47,8 @@ func newDemoCommand(logging *logOptions) *cobra.Command {
 		Example: "  tidemark demo\n  tidemark demo --data ./demo-data --duration 10m",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if o.period < collect.MinPeriod {
-				return usageError{fmt.Errorf("--period %s: %s or more is allowed", o.period, collect.MinPeriod)}
-			}
-			if o.duration < 0 {
-				return usageError{fmt.Errorf("--duration %s: it cannot be negative", o.duration)}
+			if err := o.check(); err != nil {
+				return usageError{err}
 			}
 			handler, err := logging.handler(c.ErrOrStderr())
 			if err != nil {
@@ -71,6 +68,35 @@ func newDemoCommand(logging *logOptions) *cobra.Command {
 	c.Flags().IntVar(&o.storePort, "store-port", 19200, "the port of the embedded store, on the loopback; 0 for any free one")
 	c.Flags().DurationVar(&o.period, "period", time.Second, "the time between two samples of this machine's metrics, 100ms or more")
 	return c
+}
+
+// check finds what is wrong with the flags.
+func (o *demoOptions) check() error {
+	if o.period < collect.MinPeriod {
+		return fmt.Errorf("--period %s: %s or more is allowed", o.period, collect.MinPeriod)
+	}
+	if o.duration < 0 {
+		return fmt.Errorf("--duration %s: it cannot be negative", o.duration)
+	}
+	if err := config.CheckListen(o.listen); err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	_, listen, _ := net.SplitHostPort(o.listen)
+	flags := map[string]string{listen: "--listen"}
+	for _, port := range []struct {
+		flag   string
+		number int
+	}{{"--kafka-port", o.kafkaPort}, {"--store-port", o.storePort}} {
+		if port.number < 0 || port.number > math.MaxUint16 {
+			return fmt.Errorf("%s %d: 0 to 65535 are allowed", port.flag, port.number)
+		}
+		text := strconv.Itoa(port.number)
+		if other, taken := flags[text]; taken && port.number != 0 {
+			return fmt.Errorf("%s %s: %s has the same port, choose another for one of them", port.flag, text, other)
+		}
+		flags[text] = port.flag
+	}
+	return nil
 }
 
 // quietly lets every line pass to a LogTee in front, and only those from a level on to the handler.
@@ -138,10 +164,7 @@ func runDemo(ctx context.Context, o demoOptions, terminal slog.Handler, out io.W
 			describeDemo(out, o, servers, cfg, address)
 			g.Go(func() error { summarize(ctx, out, pl); return nil })
 		})
-		if errors.Is(err, status.ErrAddressInUse) {
-			return fmt.Errorf("listen on %s: %w: stop the other program, or choose an address by --listen", o.listen, status.ErrAddressInUse)
-		}
-		return err
+		return listenedBy("--listen", err)
 	})
 	return g.Wait()
 }

@@ -28,7 +28,7 @@ func newRunCommand(logging *logOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return runSidecar(c.Context(), cfg, logger, nil)
+			return listenedBy("http.listen", runSidecar(c.Context(), cfg, logger, nil))
 		},
 	}
 	configFlag(c, &path)
@@ -86,7 +86,7 @@ func newServer(ctx context.Context, pl *pipeline) (server *status.Server, l net.
 	})
 	pl.register(server.Registerer())
 	if l, err = server.Listen(ctx); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, listenError{err}
 	}
 	if closeLive, err = pl.serveLive(server); err != nil { //nolint:contextcheck // readers are served until closeLive
 		return nil, nil, nil, errors.Join(err, l.Close())
@@ -97,6 +97,19 @@ func newServer(ctx context.Context, pl *pipeline) (server *status.Server, l net.
 	}
 	pl.logger.Info("listening", "address", scheme+l.Addr().String())
 	return server, l, closeLive, nil
+}
+
+// listenError is that of an address that cannot be listened on. Which setting it comes from is known to the command.
+type listenError struct{ error }
+
+func (e listenError) Unwrap() error { return e.error }
+
+// listenedBy names the setting of the address, where it is that which an error is about.
+func listenedBy(setting string, err error) error {
+	if errors.As(err, new(listenError)) {
+		return fmt.Errorf("%s: %w", setting, err)
+	}
+	return err
 }
 
 // register adds the metrics of the writer, the tiers, the live values and the dead letters.

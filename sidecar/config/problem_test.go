@@ -314,7 +314,7 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		},
 		{
 			"http: {listen: localhost}",
-			"t.yaml:1:16: http.listen: \"localhost\" is no address: host:port is allowed, such as 127.0.0.1:9092",
+			"t.yaml:1:16: http.listen: \"localhost\" is no address: host:port is allowed, such as 127.0.0.1:8089",
 		},
 		{
 			"live: {enabled: yes, max_bytes: 64MiB}",

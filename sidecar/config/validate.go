@@ -3,14 +3,10 @@ package config
 import (
 	"fmt"
 	"maps"
-	"net"
-	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
 )
@@ -29,17 +25,13 @@ const (
 	MaxKeysLimit     = 10_000_000
 	maxDuration      = 366 * 24 * time.Hour
 	maxRetention     = 100 * maxDuration
-	minCollectPeriod = 100 * time.Millisecond
 	minHealthPeriod  = time.Second
 	minLiveBytes     = 1 << 20
 	maxLiveBytes     = 16 << 30
 	maxSubscribers   = 100_000
 )
 
-var (
-	topicPattern  = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
-	streamPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
-)
+var streamPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
 
 // validator checks what the types cannot: values and how they go together.
 type validator struct {
@@ -54,7 +46,7 @@ func (v *validator) fail(path, format string, arguments ...any) {
 func (v *validator) config(c *Config) {
 	v.kafka(&c.Kafka)
 	v.elasticsearch(&c.Elasticsearch)
-	v.address("http.listen", c.HTTP.Listen, true)
+	v.listen("http.listen", c.HTTP.Listen)
 	if t := c.HTTP.TLS; t != nil && v.sound("http.tls") && (t.CertFile == "" || t.KeyFile == "") {
 		v.fail("http.tls", "cert_file and key_file are needed")
 	}
@@ -67,7 +59,7 @@ func (v *validator) config(c *Config) {
 func (v *validator) kafka(k *Kafka) {
 	v.count("kafka.brokers", len(k.Brokers), 1, 1000)
 	for i, broker := range k.Brokers {
-		v.address(fmt.Sprintf("kafka.brokers[%d]", i), broker, false)
+		v.broker(fmt.Sprintf("kafka.brokers[%d]", i), broker)
 	}
 	v.word("kafka.group", k.Group, false)
 	v.word("kafka.instance_id", k.InstanceID, true)
@@ -150,7 +142,7 @@ func (v *validator) live(c *Config) {
 
 func (v *validator) collect(c *Collect) {
 	v.topic("collect.topic", c.Topic)
-	v.duration("collect.period", c.Period, minCollectPeriod, time.Hour)
+	v.duration("collect.period", c.Period, MinCollectPeriod, MaxCollectPeriod)
 	if c.Processes < 0 || c.Processes > 100 {
 		v.fail("collect.processes", "%d is not possible: 0 to 100 are allowed", c.Processes)
 	}
@@ -362,91 +354,5 @@ func (v *validator) retention(r *Rollup, path string, tiers []rollup.Tier) {
 			v.fail(inner, "the tier %s is kept for %s, shorter than the finer tier %s, which is kept %s: coarser tiers are kept at least as long", tier, spell(kept), finerName, spellKept(finer))
 		}
 		finer, finerName = kept, tier
-	}
-}
-
-func (v *validator) count(path string, n, least, most int) {
-	switch {
-	case n < least:
-		v.fail(path, "at least %d is needed", least)
-	case n > most:
-		v.fail(path, "there are %d: %d at most are allowed", n, most)
-	}
-}
-
-func (v *validator) name(path, name string) {
-	if !rollup.ValidName(name) {
-		v.fail(path, "%q cannot be a name: up to %d lower-case letters, digits and _ are allowed, beginning with a letter", name, rollup.MaxNameLength)
-	}
-}
-
-func (v *validator) topic(path, topic string) {
-	if !topicPattern.MatchString(topic) || topic == "." || topic == ".." {
-		v.fail(path, "%q cannot be a topic: up to 249 letters, digits, dots, _ and - are allowed", topic)
-	}
-}
-
-func (v *validator) duration(path string, d, least, most time.Duration) {
-	if d < least || d > most {
-		v.fail(path, "%s is not possible: %s to %s are allowed", spell(d), spell(least), spell(most))
-	}
-}
-
-// spell writes a duration as the file does.
-func spell(d time.Duration) string {
-	for _, unit := range []string{"d", "h", "m", "s"} {
-		if u := durationUnits[unit]; d >= u && d%u == 0 {
-			return strconv.FormatInt(int64(d/u), 10) + unit
-		}
-	}
-	return d.String()
-}
-
-func spellKept(d time.Duration) string {
-	if d == maxRetention {
-		return "for ever"
-	}
-	return "for " + spell(d)
-}
-
-// word checks a name that goes to another system as it is.
-func (v *validator) word(path, text string, canBeEmpty bool) {
-	switch {
-	case text == "" && !canBeEmpty:
-		v.fail(path, "it is empty")
-	case len(text) > 249:
-		v.fail(path, "it is longer than 249 bytes")
-	case strings.ContainsFunc(text, unicode.IsControl):
-		v.fail(path, "it contains control characters")
-	}
-}
-
-func (v *validator) pair(path, cert, key string) {
-	if (cert == "") != (key == "") && v.sound(path+".cert_file", path+".key_file") {
-		v.fail(path, "cert_file and key_file belong together: both or neither are allowed")
-	}
-}
-
-// address checks host:port; to listen, the host can be empty and the port 0.
-func (v *validator) address(path, address string, listen bool) {
-	host, port, err := net.SplitHostPort(address)
-	number, numberErr := strconv.ParseUint(port, 10, 16)
-	valid := err == nil && numberErr == nil && !strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || strings.ContainsRune("/@?#", r) })
-	if !listen {
-		valid = valid && host != "" && number > 0
-	}
-	if !valid {
-		v.fail(path, "%q is no address: host:port is allowed, such as 127.0.0.1:9092", address)
-	}
-}
-
-func (v *validator) url(path, address string) {
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
-		v.fail(path, "this is no address of a node: a URL such as http://127.0.0.1:9200 is allowed") // not quoted: it may hold a password
-		return
-	}
-	if u.User != nil {
-		v.fail(path, "the address holds a username: use username and password_file")
 	}
 }

@@ -24,9 +24,6 @@ const (
 	shutdownTimeout = 5 * time.Second
 )
 
-// ErrAddressInUse is the error for an address that another program listens on.
-var ErrAddressInUse = errors.New("address already in use")
-
 // Options are what a Server is made of.
 type Options struct {
 	// Listen is the address, host:port. Port 0 takes a free one.
@@ -109,7 +106,7 @@ func setSecurityHeaders(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 }
 
-// Listen opens the address. Its errors say what to do.
+// Listen opens the address. Its errors say what to do, but not with which setting.
 func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
 	var config net.ListenConfig
 	l, err := config.Listen(ctx, "tcp", s.listen)
@@ -117,11 +114,11 @@ func (s *Server) Listen(ctx context.Context) (net.Listener, error) {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("listen on %s: %w: stop the other program or set http.listen", s.listen, ErrAddressInUse)
+		return nil, fmt.Errorf("listen on %s: the address is in use: stop the other program, or choose another address", s.listen)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("listen on %s: permission denied: set http.listen to a port of 1024 or above", s.listen)
+		return nil, fmt.Errorf("listen on %s: permission denied: choose a port of 1024 or above", s.listen)
 	default:
-		return nil, fmt.Errorf("listen on %s (set http.listen to another address): %w", s.listen, err)
+		return nil, fmt.Errorf("listen on %s, choose another address: %w", s.listen, err)
 	}
 }
 

@@ -269,8 +269,8 @@ func TestListenErrorsSayWhatToDo(t *testing.T) {
 	defer func() { _ = taken.Close() }()
 	address := taken.Addr().String()
 	for listen, want := range map[string]string{
-		address:            "listen on " + address + ": address already in use: stop the other program or set http.listen",
-		"127.0.0.1:999999": "listen on 127.0.0.1:999999 (set http.listen to another address)",
+		address:            "listen on " + address + ": the address is in use: stop the other program, or choose another address",
+		"127.0.0.1:999999": "listen on 127.0.0.1:999999, choose another address",
 	} {
 		err := NewServer(Options{Listen: listen, Source: fixedSource{}, Logger: silent()}).Run(t.Context())
 		if err == nil || !strings.HasPrefix(err.Error(), want) {
