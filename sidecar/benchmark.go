@@ -208,7 +208,7 @@ func runBenchmark(ctx context.Context, o *benchmarkOptions, events generate.Opti
 		}
 		if err := part.run(ctx); err != nil {
 			if ctx.Err() != nil {
-				return fmt.Errorf("interrupted: %w", err)
+				return interruptedError{err}
 			}
 			return fmt.Errorf("%s: %w", part.title, err)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -105,6 +106,22 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 				t.Errorf("exit status %d, want %d with %q:\n%s", code, test.status, test.says, &out)
 			}
 		})
+	}
+}
+
+func TestCommandThatIsNotDoneSaysSo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "t.yaml")
+	if err := os.WriteFile(path, []byte("streams: [{name: s, topics: [t], rollups: [{name: r}]}]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	for _, command := range []string{"setup", "replay --from 6h", "replay --resume", "verify", "downsample"} {
+		var out bytes.Buffer
+		code := execute(ctx, strings.Fields(command+" --config "+path), &out, &out)
+		if code != 130 || out.String() != "tidemark: interrupted\n" {
+			t.Errorf("%s: exit status %d\n%s", command, code, &out)
+		}
 	}
 }
 

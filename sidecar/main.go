@@ -20,11 +20,13 @@ import (
 // Exit statuses.
 const (
 	exitFailure       = 1
-	exitConfiguration = 2 // the configuration or the command line is wrong
+	exitConfiguration = 2   // the configuration or the command line is wrong
+	exitInterrupted   = 130 // a signal came before the command was done
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -48,6 +50,12 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, new(usageError)) || strings.HasPrefix(err.Error(), "unknown command"):
 		_, _ = fmt.Fprintf(stderr, "tidemark: %v\n", err)
 		return exitConfiguration
+	case errors.As(err, new(interruptedError)):
+		_, _ = fmt.Fprintf(stderr, "tidemark: interrupted: %v\n", err)
+		return exitInterrupted
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		_, _ = fmt.Fprintln(stderr, "tidemark: interrupted")
+		return exitInterrupted
 	default:
 		_, _ = fmt.Fprintf(stderr, "tidemark: %v\n", err)
 		return exitFailure
@@ -58,6 +66,11 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
+
+// interruptedError is what a command that was interrupted has to say about it.
+type interruptedError struct{ error }
+
+func (e interruptedError) Unwrap() error { return e.error }
 
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
