@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -15,16 +13,13 @@ import (
 	"github.com/tidemark/tidemark/sidecar/config"
 )
 
-// maxLineBytes bounds a line of an events file: the largest record that Kafka is usually set to accept.
-const maxLineBytes = 64 << 20
-
 func newValidateCommand() *cobra.Command {
 	var events, name string
 	c := &cobra.Command{
 		Use:   "validate FILE",
 		Short: "Check a configuration, and show what it makes of events",
 		Long: "Checks a configuration file without connecting to anything. With --events it reads events, one a line, as if they were the log of one partition,\n" +
-			"and prints the rollup documents that they give, one a line, and the ledger.",
+			"and prints the rollup documents that they give, one a line, and the ledger. Blank lines are no events.",
 		Example: "  tidemark validate tidemark.yaml\n  tidemark validate tidemark.yaml --events events.ndjson",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -47,7 +42,7 @@ func newValidateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printRollups(c.OutOrStdout(), c.ErrOrStderr(), s, events)
+			return printRollups(c.Context(), c.OutOrStdout(), c.ErrOrStderr(), s, events)
 		},
 	}
 	c.Flags().StringVar(&events, "events", "", "a file of events, one a line; - for standard input")
@@ -80,32 +75,25 @@ func chooseStream(cfg *config.Config, name string) (*stream, error) {
 	return nil, usageError{fmt.Errorf("--stream %q: there is no such stream, only %q", name, names)}
 }
 
-// printRollups prints the documents that a file of events gives.
-func printRollups(out, notes io.Writer, s *stream, path string) error {
-	in := io.Reader(os.Stdin)
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return fmt.Errorf("read events: %w", err)
-		}
-		defer f.Close()
-		in = f
-	}
+// printRollups prints the documents that a file of events gives, also where only a part of it can be read.
+func printRollups(ctx context.Context, out, notes io.Writer, s *stream, path string) error {
 	d, err := newDryRun(s)
 	if err != nil {
 		return err
 	}
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, maxLineBytes)
-	for offset := int64(0); lines.Scan(); offset++ {
-		if outcome := d.add(aggregate.Record{Offset: offset, Timestamp: -1, Value: bytes.TrimSuffix(lines.Bytes(), []byte("\r"))}); outcome.Bad() {
-			if _, err := fmt.Fprintf(notes, "%s:%d: not counted: %s\n", path, offset+1, outcome.Reason); err != nil {
+	offset := int64(0)
+	unread := readEvents(ctx, path, func(line int64, value []byte) error {
+		outcome := d.add(aggregate.Record{Offset: offset, Timestamp: -1, Value: value})
+		offset++
+		if outcome.Bad() {
+			if _, err := fmt.Fprintf(notes, "%s:%d: not counted: %s\n", path, line, outcome.Reason); err != nil {
 				return err
 			}
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read events: %w", err)
+		return nil
+	})
+	if unread != nil && offset == 0 {
+		return unread
 	}
 	for _, document := range d.finish() {
 		if _, err := out.Write(append(document, '\n')); err != nil {
@@ -118,7 +106,7 @@ func printRollups(out, notes io.Writer, s *stream, path string) error {
 			return err
 		}
 	}
-	return nil
+	return unread
 }
 
 // dryRun aggregates the log of one partition without servers.
