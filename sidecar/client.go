@@ -12,13 +12,13 @@ import (
 func newElasticClient(c config.Elasticsearch) (*elastic.Client, error) {
 	cfg := elastic.Config{Addresses: c.Addresses, Username: c.Username, Password: c.Password, RequestTimeout: c.RequestTimeout, UserAgent: "tidemark/" + version()}
 	for _, secret := range []struct {
-		path string
-		to   *string
-	}{{c.PasswordFile, &cfg.Password}, {c.APIKeyFile, &cfg.APIKey}} {
+		key, path string
+		to        *string
+	}{{"password_file", c.PasswordFile, &cfg.Password}, {"api_key_file", c.APIKeyFile, &cfg.APIKey}} {
 		if secret.path == "" {
 			continue
 		}
-		text, err := config.ReadSecret(secret.path)
+		text, err := config.ReadSecret("elasticsearch."+secret.key, secret.path)
 		if err != nil {
 			return nil, err
 		}

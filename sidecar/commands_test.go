@@ -35,6 +35,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 	unknown := file("unknown.yaml", "kafka: {broker: x}\n")
 	bare := file("bare.yaml", "streams:\n  - name: s\n    topics: [t]\n")
 	empty := file("empty.yaml", "")
+	secret := file("secret.yaml", "elasticsearch: {username: u, password_file: '"+folder+"'}\nstreams: [{name: s, topics: [t], rollups: [{name: r}]}]\n")
 	events := file("events.ndjson", `{"@timestamp":"2026-01-01T00:00:00Z","level":"error"}`+"\n{")
 	for _, test := range []struct {
 		args   string
@@ -82,6 +83,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"demo --kafka-port 1 --store-port 1", 2, "--store-port 1: --kafka-port has the same port"},
 		{"demo --kafka-port 0 --store-port 0 --listen " + taken.Addr().String(), 1, "--listen: listen on " + taken.Addr().String() + ": the address is in use"},
 		{"run --config " + good + " --log-level error", 1, "http.listen: listen on " + taken.Addr().String()},
+		{"setup --config " + secret, 1, "read elasticsearch.password_file: read " + folder},
 		{"bench --profiles " + events, 2, "there is no such folder"},
 		{"bench --profiles " + filepath.Join(folder, "none"), 2, "there is no such folder"},
 		{"collect --config " + good + " --period 1ms", 2, "100ms or more"},

@@ -22,7 +22,7 @@ func (pl *pipeline) serveLive(s *status.Server) (closeLive func(), err error) {
 	}
 	var token string
 	if file := pl.cfg.Live.TokenFile; file != "" {
-		if token, err = config.ReadSecret(file); err != nil {
+		if token, err = config.ReadSecret("live.token_file", file); err != nil {
 			return nil, err
 		}
 	}

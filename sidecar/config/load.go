@@ -149,15 +149,16 @@ func (s *source) syntaxProblem(err error) Problems {
 	return Problems{p}
 }
 
-// ReadSecret reads a file that holds a secret: its content without the final line break. An empty file is an error.
-func ReadSecret(path string) (string, error) {
+// ReadSecret reads a file that holds a secret, and that a key such as "live.token_file" names: its content without the final line break. An empty file is an
+// error.
+func ReadSecret(key, path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("read a secret: %w", err)
+		return "", fmt.Errorf("read %s: %w", key, err)
 	}
 	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if secret == "" {
-		return "", fmt.Errorf("read a secret: the file %s is empty", path)
+		return "", fmt.Errorf("read %s: the file %s is empty", key, path)
 	}
 	return secret, nil
 }

@@ -166,13 +166,13 @@ func TestReadSecret(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		got, err := ReadSecret(path)
-		if got != want || (err != nil) != (want == "") {
+		got, err := ReadSecret("live.token_file", path)
+		if got != want || (err != nil) != (want == "") || err != nil && err.Error() != "read live.token_file: the file "+path+" is empty" {
 			t.Errorf("%q: got %q, %v", content, got, err)
 		}
 	}
-	if _, err := ReadSecret(filepath.Join(directory, "missing")); err == nil {
-		t.Error("a missing file is accepted")
+	if _, err := ReadSecret("live.token_file", directory); err == nil || !strings.HasPrefix(err.Error(), "read live.token_file: ") {
+		t.Errorf("a folder instead of a file: got %v", err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
@@ -62,11 +61,10 @@ func tlsConfig(t *config.TLS) (*tls.Config, error) {
 func mechanism(s *config.SASL) (sasl.Mechanism, error) {
 	password := s.Password
 	if s.PasswordFile != "" {
-		text, err := os.ReadFile(s.PasswordFile)
-		if err != nil {
-			return nil, fmt.Errorf("read kafka.sasl.password_file: %w", err)
+		var err error
+		if password, err = config.ReadSecret("kafka.sasl.password_file", s.PasswordFile); err != nil {
+			return nil, err
 		}
-		password = strings.TrimRight(string(text), "\r\n")
 	}
 	if password == "" {
 		return nil, errors.New("kafka.sasl: the password is empty: set password_file, or password to ${NAME}")

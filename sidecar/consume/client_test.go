@@ -37,7 +37,8 @@ func TestClientOptionsNameWhatCannotBeUsed(t *testing.T) {
 		{name: "scram-sha-256", sasl: &config.SASL{Mechanism: "scram-sha-256", Username: "u", PasswordFile: password}},
 		{name: "scram-sha-512", sasl: &config.SASL{Mechanism: "scram-sha-512", Username: "u", Password: "p"}},
 		{name: "no password file", sasl: &config.SASL{Mechanism: "plain", PasswordFile: filepath.Join(folder, "none")}, says: "kafka.sasl.password_file"},
-		{name: "an empty password", sasl: &config.SASL{Mechanism: "plain", PasswordFile: file("empty", "\n")}, says: "the password is empty"},
+		{name: "an empty password", sasl: &config.SASL{Mechanism: "plain", PasswordFile: file("empty", "\n")}, says: "kafka.sasl.password_file"},
+		{name: "no password", sasl: &config.SASL{Mechanism: "plain"}, says: "the password is empty"},
 		{name: "another mechanism", sasl: &config.SASL{Mechanism: "gssapi", Password: "p"}, says: "plain, scram-sha-256 or scram-sha-512 are allowed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
