@@ -147,8 +147,8 @@ func TestCompileRefuses(t *testing.T) {
 		step         config.Step
 		key, message string
 	}{
-		{config.Step{Drop: "a =="}, "drop", "unexpected token"},
-		{config.Step{Keep: "1"}, "keep", "expected bool"},
+		{config.Step{Drop: "a =="}, "drop", "more is expected"},
+		{config.Step{Keep: "1"}, "keep", "true or false"},
 		{config.Step{StripANSI: []string{"a", "b..c"}}, "strip_ansi[1]", "empty segment"},
 		{config.Step{Lowercase: []string{""}}, "lowercase[0]", "empty"},
 		{config.Step{Remove: []string{"a."}}, "remove[0]", "empty segment"},

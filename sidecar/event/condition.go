@@ -74,7 +74,7 @@ func CompileCondition(source string, s *Schema) (*Condition, error) {
 		err = fields.err.Bind(file.NewSource(source))
 	}
 	if err != nil {
-		return nil, conditionError(err)
+		return nil, conditionError(source, err)
 	}
 	c := &Condition{source: source, program: program, id: s.conditions}
 	collect := &identifiers{}
@@ -88,7 +88,7 @@ func CompileCondition(source string, s *Schema) (*Condition, error) {
 		}
 		if err != nil {
 			bound := (&file.Error{Location: id.Location(), Message: err.Error()}).Bind(file.NewSource(source))
-			return nil, conditionError(bound)
+			return nil, conditionError(source, bound)
 		}
 		c.fields = append(c.fields, conditionField{name: id.Value, slot: slot})
 	}
@@ -97,12 +97,12 @@ func CompileCondition(source string, s *Schema) (*Condition, error) {
 	return c, nil
 }
 
-func conditionError(err error) *ConditionError {
+func conditionError(source string, err error) *ConditionError {
 	var at *file.Error
 	if errors.As(err, &at) {
-		return &ConditionError{Line: max(at.Line, 1), Column: at.Column + 1, Message: at.Message}
+		return &ConditionError{Line: max(at.Line, 1), Column: at.Column + 1, Message: explain(at.Message, source, at.From)}
 	}
-	return &ConditionError{Line: 1, Column: 1, Message: err.Error()}
+	return &ConditionError{Line: 1, Column: 1, Message: explain(err.Error(), source, 0)}
 }
 
 // String is the condition's source.

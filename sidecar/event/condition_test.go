@@ -118,9 +118,19 @@ func TestConditionRefuses(t *testing.T) {
 		line, column int
 		message      string
 	}{
-		{`level == `, 1, 9, "unexpected token"},
-		{`level = "x"`, 1, 7, "unexpected token"},
-		{"ok and\n  (status >", 2, 11, "unexpected token"},
+		{`level == `, 1, 9, "the condition ends where more is expected"},
+		{`level = "x"`, 1, 7, `"=" is not expected here: did you mean ==?`},
+		{`level =~ "x"`, 1, 7, "did you mean matches?"},
+		{`level <> "x"`, 1, 8, "did you mean !=?"},
+		{`a AND b`, 1, 3, "did you mean and?"},
+		{`ok and @timestamp != nil`, 1, 8, `@timestamp is no name: a field that is called so is $env["@timestamp"]`},
+		{`data.@time-of.day > 5`, 1, 6, `$env["data.@time-of.day"]`},
+		{`level == “error”`, 1, 10, `“ begins no text: use " or '`},
+		{`level matches "\d"`, 1, 17, "a backslash is written twice"},
+		{`level == "a`, 1, 12, "the text is not closed"},
+		{`1 < "a"`, 1, 3, "mismatched types number and text"},
+		{`[level]`, 1, 1, "a condition is true or false, and this is a value of the kind list"},
+		{"ok and\n  (status >", 2, 11, "the condition ends"},
 		{`now() > 5`, 1, 1, "unknown function now"},
 		{`level == "a" and date("2020-01-01") != nil`, 1, 18, "unknown function date"},
 		{`len(keys(labels)) > 0`, 1, 5, "unknown function keys"},
@@ -129,11 +139,11 @@ func TestConditionRefuses(t *testing.T) {
 		{`let x = level; x == "a"`, 1, 5, "let is not allowed"},
 		{`$env == nil`, 1, 1, "$env needs the name"},
 		{`$env["a..b"] == 1`, 1, 5, "empty segment"},
-		{`"text"`, 1, 1, "expected bool"},
-		{`len(tags)`, 1, 1, "expected bool"},
+		{`"text"`, 1, 1, "a condition is true or false, and this is a value of the kind"},
+		{`len(tags)`, 1, 1, "a condition is true or false, and this is a value of the kind"},
 		{`level matches "("`, 1, 7, "error parsing regexp"},
-		{``, 1, 1, "unexpected token"},
-		{strings.Repeat("ok and ", 600) + "ok", 1, 1, "maximum allowed nodes"},
+		{``, 1, 1, "the condition ends"},
+		{strings.Repeat("ok and ", 600) + "ok", 1, 1, "more than 1000 parts"},
 		{strings.Repeat("x", maxConditionBytes+1), 1, 1, "longer than"},
 	}
 	for _, test := range tests {
