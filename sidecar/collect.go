@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -30,23 +29,23 @@ func newCollectCommand(logging *logOptions) *cobra.Command {
 				return err
 			}
 			if c.Flags().Changed("topic") {
+				if err := config.CheckTopic(topic); err != nil {
+					return usageError{fmt.Errorf("--topic: %w", err)}
+				}
 				cfg.Collect.Topic = topic
 			}
-			if cfg.Collect.Topic == "" {
-				return usageError{errors.New("--topic is empty: name the topic that the metrics go to")}
-			}
 			if c.Flags().Changed("period") {
+				if period < config.MinCollectPeriod || period > config.MaxCollectPeriod {
+					return usageError{fmt.Errorf("--period %s: 100ms to 1h are allowed", period)}
+				}
 				cfg.Collect.Period = period
-			}
-			if cfg.Collect.Period < collect.MinPeriod {
-				return usageError{fmt.Errorf("--period %s: %s or more is allowed", period, collect.MinPeriod)}
 			}
 			return runCollect(c.Context(), cfg, logger)
 		},
 	}
 	configFlag(c, &path)
 	c.Flags().StringVar(&topic, "topic", "", "the topic, instead of collect.topic")
-	c.Flags().DurationVar(&period, "period", 0, "the time between two samples, 100ms or more, instead of collect.period")
+	c.Flags().DurationVar(&period, "period", 0, "the time between two samples, 100ms to 1h, instead of collect.period")
 	return c
 }
 

@@ -66,14 +66,14 @@ func newDemoCommand(logging *logOptions) *cobra.Command {
 	c.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8089", "the address of the page, /status and /metrics")
 	c.Flags().IntVar(&o.kafkaPort, "kafka-port", 19092, "the port of the in-process Kafka, on the loopback; 0 for any free one")
 	c.Flags().IntVar(&o.storePort, "store-port", 19200, "the port of the embedded store, on the loopback; 0 for any free one")
-	c.Flags().DurationVar(&o.period, "period", time.Second, "the time between two samples of this machine's metrics, 100ms or more")
+	c.Flags().DurationVar(&o.period, "period", time.Second, "the time between two samples of this machine's metrics, 100ms to 1h")
 	return c
 }
 
 // check finds what is wrong with the flags.
 func (o *demoOptions) check() error {
-	if o.period < collect.MinPeriod {
-		return fmt.Errorf("--period %s: %s or more is allowed", o.period, collect.MinPeriod)
+	if o.period < config.MinCollectPeriod || o.period > config.MaxCollectPeriod {
+		return fmt.Errorf("--period %s: 100ms to 1h are allowed", o.period)
 	}
 	if o.duration < 0 {
 		return fmt.Errorf("--duration %s: it cannot be negative", o.duration)

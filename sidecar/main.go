@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tidemark/tidemark/sidecar/config"
 )
@@ -87,11 +89,31 @@ func newRootCommand() *cobra.Command {
 	logging := &logOptions{}
 	root.PersistentFlags().StringVar(&logging.level, "log-level", "info", "what is logged: debug, info, warn or error")
 	root.PersistentFlags().StringVar(&logging.format, "log-format", "text", "how it is logged: text or json")
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if _, err := logging.handler(io.Discard); err != nil {
+			return err
+		}
+		return checkFilled(c.Flags())
+	}
 	root.AddCommand(newRunCommand(logging), newDemoCommand(logging), newCollectCommand(logging), newValidateCommand(), newSetupCommand(logging), newReplayCommand(logging), newVerifyCommand(logging), newDownsampleCommand(logging), newBenchCommand(logging), newVersionCommand())
 	for _, c := range root.Commands() {
 		c.Args = usage(c.Args)
 	}
 	return root
+}
+
+// checkFilled refuses flags that are given without a value, as by a variable of the shell that is not set: they would widen what a command works on.
+func checkFilled(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		empty := f.Value.String() == ""
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			empty = len(list.GetSlice()) == 0 || slices.Contains(list.GetSlice(), "")
+		}
+		if empty && err == nil {
+			err = usageError{fmt.Errorf("--%s is empty: give a value, or leave the flag out", f.Name)}
+		}
+	})
+	return err
 }
 
 // usage makes a wrong number of arguments a usage error.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -304,6 +306,24 @@ func (m *maintenance) choose(names []string) (map[string]bool, error) {
 	return chosen, nil
 }
 
+// checkPartitions refuses names that no partition of the configured topics can have, before anything is asked for.
+func (m *maintenance) checkPartitions(names []string) error {
+	var topics []string
+	for _, s := range m.streams {
+		topics = append(topics, s.Topics...)
+	}
+	for _, name := range names {
+		i := max(0, strings.LastIndexByte(name, '/'))
+		if _, err := strconv.ParseUint(strings.TrimPrefix(name[i:], "/"), 10, 31); err != nil || i == 0 {
+			return usageError{fmt.Errorf("--partition %q: a topic and a number are needed, such as topic/3", name)}
+		}
+		if topic := name[:i]; !slices.Contains(topics, topic) {
+			return usageError{fmt.Errorf("--partition %q: the configuration has the topics %q", name, topics)}
+		}
+	}
+	return nil
+}
+
 // chosenPartitions lists the named partitions, "topic/3", or all.
 func (m *maintenance) chosenPartitions(ctx context.Context, names []string) ([]logPartition, error) {
 	all, err := m.partitions(ctx)
@@ -314,7 +334,7 @@ func (m *maintenance) chosenPartitions(ctx context.Context, names []string) ([]l
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(p logPartition) bool { return p.String() == name })
 		if i < 0 {
-			return nil, usageError{fmt.Errorf("--partition %q: the configured topics have no such partition; the form is topic/3", name)}
+			return nil, usageError{fmt.Errorf("--partition %q: there is no such partition", name)}
 		}
 		chosen = append(chosen, all[i])
 	}

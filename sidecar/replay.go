@@ -139,6 +139,9 @@ func runReplay(ctx context.Context, cfg *config.Config, logger *slog.Logger, o r
 	if err != nil {
 		return err
 	}
+	if err := m.checkPartitions(o.partitions); err != nil {
+		return err
+	}
 	partitions, err := m.chosenPartitions(ctx, o.partitions)
 	if err != nil {
 		return err

@@ -55,6 +55,9 @@ func runVerify(ctx context.Context, cfg *config.Config, logger *slog.Logger, rol
 	if err != nil {
 		return err
 	}
+	if err := m.checkPartitions(names); err != nil {
+		return err
+	}
 	partitions, err := m.chosenPartitions(ctx, names)
 	if err != nil {
 		return err
