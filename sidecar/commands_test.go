@@ -63,7 +63,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"replay --config " + good + " --from 6h --rollup other", 2, `the configuration has the rollups ["r"]`},
 		{"verify --config " + good + " --rollup other", 2, `the configuration has the rollups ["r"]`},
 		{"validate", 2, "accepts 1 arg"},
-		{"validate " + good, 0, "valid: 1 streams, 1 rollups"},
+		{"validate " + good, 0, "valid: 1 stream, 1 rollup"},
 		{"validate " + broken, 2, broken + ":6:"},
 		{"validate " + bare, 2, "the stream has no rollups"},
 		{"validate " + unknown, 2, unknown + ":1:"},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -102,7 +103,7 @@ func (m *maintenance) raiseTiers(ctx context.Context, chosen map[string]bool) er
 	maker := newMaker(m.cfg, m.store, writer, func(name string, t rollup.Tier, s rollup.Span, n int) {
 		windows += (s.To - s.From) / t.Milliseconds()
 		documents += int64(n)
-		_, _ = fmt.Fprintf(m.notes, "%s %s: %s to %s, %d documents\n", name, t, formatTime(s.From), formatTime(s.To), n)
+		_, _ = fmt.Fprintf(m.notes, "%s %s: %s to %s, %s\n", name, t, formatTime(s.From), formatTime(s.To), english.Plural(n, "document", ""))
 	}, m.logger)
 	catalog, err := m.catalog.read(ctx)
 	if err != nil {
@@ -126,7 +127,7 @@ func (m *maintenance) raiseTiers(ctx context.Context, chosen map[string]bool) er
 			}
 		}
 	}
-	_, err = fmt.Fprintf(m.out, "coarser tiers: %d windows made, %d documents written\n", windows, documents)
+	_, err = fmt.Fprintf(m.out, "coarser tiers: %s made, %s written\n", english.Plural(int(windows), "window", ""), english.Plural(int(documents), "document", ""))
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/tidemark/tidemark/pkg/elastic"
@@ -298,7 +299,7 @@ func (r *replayReport) rejects(_ []byte, err *elastic.Error) {
 // reading begins to follow the reading of a log.
 func (r *replayReport) reading(p *logPartition, from, to int64) {
 	r.partition, r.from, r.to, r.told = p, from, to, time.Now()
-	r.say("%s: %d records to read, from offset %d on", p.String(), max(0, to-from), from)
+	r.say("%s: %s to read, from offset %d on", p.String(), english.Plural(int(max(0, to-from)), "record", ""), from)
 }
 
 func (r *replayReport) read(offset int64) {
@@ -342,23 +343,26 @@ func (r *replayReport) end(dryRun bool) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	some := func(windows int64, verb, verbs string) string {
+		return english.Plural(int(windows), "window", "") + " " + english.PluralWord(int(windows), verb, verbs)
+	}
 	if r.Unsure > 0 {
-		_, _ = fmt.Fprintf(r.out, "%d windows hold events that came again when these had closed, as many as they may: they are right as far as the log tells\n", r.Unsure)
+		_, _ = fmt.Fprintf(r.out, "%s events that came again when these had closed, as many as they may: they are right as far as the log tells\n", some(r.Unsure, "holds", "hold"))
 	}
 	if r.Unacceptable > 0 {
-		_, _ = fmt.Fprintf(r.out, "%d windows lack only documents that Elasticsearch cannot accept: there is nothing to do before their index can hold them\n", r.Unacceptable)
+		_, _ = fmt.Fprintf(r.out, "%s only documents that Elasticsearch cannot accept: there is nothing to do before their index can hold them\n", some(r.Unacceptable, "lacks", "lack"))
 	}
 	if r.lacking > 0 {
-		_, _ = fmt.Fprintf(r.out, "%d windows lack whole keys: perhaps those whose documents Elasticsearch rejected, which cannot be written then either\n", r.lacking)
+		_, _ = fmt.Fprintf(r.out, "%s whole keys: perhaps those whose documents Elasticsearch rejected, which cannot be written then either\n", some(r.lacking, "lacks", "lack"))
 	}
 	if dryRun && r.Differing > 0 {
 		_, _ = fmt.Fprintln(r.out, "nothing was written: run it without --dry-run to write what differs")
 	}
 	if r.Left > 0 && !dryRun {
-		return fmt.Errorf("%d windows were left as they are: their documents hold events that kafka, which has deleted records, does not have any more; --allow-loss writes what it has", r.Left)
+		return fmt.Errorf("%s left unchanged: their documents hold events that kafka, which has deleted records, does not have any more; --allow-loss writes what it has", some(r.Left, "was", "were"))
 	}
 	if r.Rejected > 0 {
-		return fmt.Errorf("elasticsearch cannot accept documents with %d events", r.Rejected)
+		return fmt.Errorf("elasticsearch cannot accept documents with %s", english.Plural(int(r.Rejected), "event", ""))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 
@@ -52,7 +53,7 @@ func (m *maintenance) nobodyJoined(ctx context.Context) error {
 	case group.Err != nil:
 		return fmt.Errorf("describe group %q: %w", name, group.Err)
 	case len(group.Members) > 0:
-		return fmt.Errorf("group %q has %d members: stop all its sidecars first, and wait for the session timeout where one was killed", name, len(group.Members))
+		return fmt.Errorf("group %q has %s: stop all its sidecars first, and wait for the session timeout where one was killed", name, english.Plural(len(group.Members), "member", ""))
 	}
 	return nil
 }
@@ -171,7 +172,7 @@ func (m *maintenance) restart(ctx context.Context, partitions []logPartition, o 
 		if err != nil {
 			return unfinished(err, commits, removed)
 		}
-		_, _ = fmt.Fprintf(m.out, "%s: %d documents of earlier lineages, from %s on\n", c.partition.String(), n, boundary(c.state.From))
+		_, _ = fmt.Fprintf(m.out, "%s: %s of earlier lineages, from %s on\n", c.partition.String(), english.Plural(int(n), "document", ""), boundary(c.state.From))
 	}
 	if !o.dryRun {
 		// So that nobody is put back to the lineage before, should the offsets be lost again.

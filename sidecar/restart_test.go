@@ -96,7 +96,7 @@ func TestRestartTouchesNothingWhereASidecarJoinsMeanwhile(t *testing.T) {
 	}()
 	run.eventually(func() bool { return strings.Contains(out.String(), "waiting for") }, out.String)
 	run = b.start(configuration)
-	if status := <-code; status != exitFailure || !strings.Contains(out.String(), "has 1 members") || strings.Contains(out.String(), "removed") {
+	if status := <-code; status != exitFailure || !strings.Contains(out.String(), "has 1 member:") || strings.Contains(out.String(), "removed") {
 		t.Errorf("exit status %d:\n%s", status, out)
 	}
 	if n := total(b.documents("total")); n != total(b.truth) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/tidemark/tidemark/pkg/rollup"
@@ -58,7 +59,7 @@ func summary(cfg *config.Config) string {
 	if len(cfg.Streams) == 0 {
 		return "valid for tidemark collect: no stream is configured"
 	}
-	return fmt.Sprintf("valid: %d streams, %d rollups", len(cfg.Streams), rollups)
+	return fmt.Sprintf("valid: %s, %s", english.Plural(len(cfg.Streams), "stream", ""), english.Plural(rollups, "rollup", ""))
 }
 
 func chooseStream(cfg *config.Config, name string) (*stream, error) {

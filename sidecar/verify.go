@@ -12,6 +12,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -77,9 +78,10 @@ func runVerify(ctx context.Context, cfg *config.Config, logger *slog.Logger, rol
 		return err
 	}
 	if v.differing > 0 {
-		return fmt.Errorf("%d of %d comparisons differ: tidemark replay --dry-run shows which windows", v.differing, v.compared)
+		return fmt.Errorf("%d of %s %s: tidemark replay --dry-run shows which windows",
+			v.differing, english.Plural(v.compared, "comparison", ""), english.PluralWord(v.differing, "differs", "differ"))
 	}
-	_, err = fmt.Fprintf(out, "%d comparisons, none differs\n", v.compared)
+	_, err = fmt.Fprintf(out, "%s, none differs\n", english.Plural(v.compared, "comparison", ""))
 	return err
 }
 
