@@ -34,6 +34,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 	broken := file("broken.yaml", strings.ReplaceAll(stream, "%", `'level ==='`))
 	unknown := file("unknown.yaml", "kafka: {broker: x}\n")
 	bare := file("bare.yaml", "streams:\n  - name: s\n    topics: [t]\n")
+	repeated := file("repeated.yaml", "streams: [{name: s, topics: [t], rollups: [{name: r, groupings: [[], []]}]}]\n")
 	empty := file("empty.yaml", "")
 	secret := file("secret.yaml", "elasticsearch: {username: u, password_file: '"+folder+"'}\nstreams: [{name: s, topics: [t], rollups: [{name: r}]}]\n")
 	events := file("events.ndjson", `{"@timestamp":"2026-01-01T00:00:00Z","level":"error"}`+"\n{")
@@ -66,6 +67,7 @@ func TestCommandLineSaysWhatIsWrong(t *testing.T) {
 		{"validate " + good, 0, "valid: 1 stream, 1 rollup"},
 		{"validate " + broken, 2, broken + ":6:"},
 		{"validate " + bare, 2, "the stream has no rollups"},
+		{"validate " + repeated, 2, "groupings[1]: the grouping [] is there already"},
 		{"validate " + unknown, 2, unknown + ":1:"},
 		{"validate " + good + " --events " + events, 0, "consumed 2 = on_time 1 + late 0 + overflowed 0 + filtered 0 + undecodable 1"},
 		{"validate " + good + " --events " + filepath.Join(folder, "none"), 1, "no such file"},

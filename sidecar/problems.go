@@ -13,7 +13,7 @@ import (
 // loadConfig reads a configuration and compiles what is in it, so that everything that is wrong is found at once, with its place in the file.
 // The checks are for what a command needs beyond that.
 func loadConfig(path string, checks ...config.Check) (*config.Config, error) {
-	cfg, err := config.Load(path, append(checks, compileProblems)...)
+	cfg, err := config.Load(path, append(checks, compileProblems, config.RepeatedGroupings)...)
 	if err != nil {
 		return nil, usageError{err}
 	}

@@ -566,6 +566,18 @@ streams:
 	}
 }
 
+func TestGroupingsAreRefusedThatAreThereAlready(t *testing.T) {
+	_, err := Parse("t.yaml", []byte(inRollup("dimensions: {a: a, b: b}\ngroupings: [5, [], [a, b], [], [b, a], [c], [c]]")), environment, RepeatedGroupings)
+	const want = "t.yaml:7:17: streams[0].rollups[0].groupings[0]: a list is expected, not the number 5" + "\n" +
+		"t.yaml:7:32: streams[0].rollups[0].groupings[3]: the grouping [] is there already" + "\n" +
+		"t.yaml:7:36: streams[0].rollups[0].groupings[4]: the grouping [a, b] is there already" + "\n" +
+		"t.yaml:7:45: streams[0].rollups[0].groupings[5][0]: \"c\" is no dimension of the rollup" + "\n" +
+		"t.yaml:7:50: streams[0].rollups[0].groupings[6][0]: \"c\" is no dimension of the rollup"
+	if got := fmt.Sprint(err); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestAliasesCannotMakeTooMuchOfAFile(t *testing.T) {
 	text := "kafka: {brokers: &b [" + strings.Repeat("'a:1',", 5000) + "]}\nstreams:" + strings.Repeat("\n- {topics: *b}", 30)
 	_, err := Parse("t.yaml", []byte(text), environment)

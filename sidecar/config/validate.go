@@ -296,6 +296,27 @@ func (v *validator) groupings(r *Rollup, path, dimensions string) {
 	}
 }
 
+// RepeatedGroupings is the check that a rollup has no grouping twice. It is no rule of Parse, which also reads the streams that earlier releases kept.
+func RepeatedGroupings(c *Config) Problems {
+	v := &validator{source: c.origin()}
+	for i := range c.Streams {
+		for k := range c.Streams[i].Rollups {
+			seen := map[string]bool{}
+			for n, grouping := range c.Streams[i].Rollups[k].Groupings {
+				path := fmt.Sprintf("streams[%d].rollups[%d].groupings[%d]", i, k, n)
+				name := strings.Join(slices.Sorted(slices.Values(grouping)), ", ")
+				switch {
+				case seen[name]:
+					v.fail(path, "the grouping [%s] is there already", name)
+				case v.sound(path):
+					seen[name] = true
+				}
+			}
+		}
+	}
+	return v.problems
+}
+
 // tiers checks that each tier can be made of the next finer one, and outlives it.
 func (v *validator) tiers(r *Rollup, path string) {
 	v.count(path+".tiers", len(r.Tiers), 0, MaxTiers)
