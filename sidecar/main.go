@@ -40,6 +40,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
+	checkArguments(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
@@ -96,10 +97,25 @@ func newRootCommand() *cobra.Command {
 		return checkFilled(c.Flags())
 	}
 	root.AddCommand(newRunCommand(logging), newDemoCommand(logging), newCollectCommand(logging), newValidateCommand(), newSetupCommand(logging), newReplayCommand(logging), newVerifyCommand(logging), newDownsampleCommand(logging), newBenchCommand(logging), newVersionCommand())
+	return root
+}
+
+// checkArguments makes wrong arguments usage errors, also of the commands that the library adds. These write to where the root does by then.
+func checkArguments(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(c *cobra.Command, args []string) error {
+				_, _, err := c.Root().Find(args)
+				return err
+			}
+		case "completion":
+			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() } // the arguments of a command that does nothing are not looked at
+		}
 		c.Args = usage(c.Args)
 	}
-	return root
 }
 
 // checkFilled refuses flags that are given without a value, as by a variable of the shell that is not set: they would widen what a command works on.

@@ -45,6 +45,12 @@ func WriteFailure(w http.ResponseWriter, status int, code, message string) {
 	writeJSON(w, status, f)
 }
 
+// refuseMethod answers a request that is made otherwise than by one of the allowed methods.
+func refuseMethod(w http.ResponseWriter, r *http.Request, allowed string) {
+	w.Header().Set("Allow", allowed)
+	WriteFailure(w, http.StatusMethodNotAllowed, "invalid", r.Method+" is not answered here, only "+allowed)
+}
+
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")

@@ -67,8 +67,7 @@ func contentType(name string) string {
 
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		WriteFailure(w, http.StatusMethodNotAllowed, "invalid", r.Method+" is not answered here")
+		refuseMethod(w, r, "GET, HEAD")
 		return
 	}
 	file, found := p.files[r.URL.Path]

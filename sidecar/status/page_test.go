@@ -40,8 +40,10 @@ func TestPageIsServedWithItsHeaders(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)
 		}
 	}
-	if w := ask(t, s, "POST", "/", ""); w.Code != 405 {
-		t.Errorf("POST /: %d, want 405", w.Code)
+	for _, request := range []struct{ method, path, allowed string }{{"POST", "/", "GET, HEAD"}, {"POST", "/status", "GET, HEAD"}, {"GET", "/api/v1/query", "POST"}} {
+		if w := ask(t, s, request.method, request.path, ""); w.Code != 405 || w.Header().Get("Allow") != request.allowed {
+			t.Errorf("%s %s: %d with %q, want 405 with %q", request.method, request.path, w.Code, w.Header().Get("Allow"), request.allowed)
+		}
 	}
 }
 

@@ -68,6 +68,7 @@ func NewServer(opts Options) *Server {
 	}))
 	s.mux.HandleFunc("GET /api/v1/catalog", s.catalog)
 	s.mux.HandleFunc("POST /api/v1/query", s.query)
+	s.mux.HandleFunc("/api/v1/query", func(w http.ResponseWriter, r *http.Request) { refuseMethod(w, r, "POST") })
 	s.mux.Handle("/", newPage()) // without a method, so that Handle can take any pattern
 	return s
 }
