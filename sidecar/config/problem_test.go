@@ -27,7 +27,15 @@ func TestParseSaysWhatIsWrongAndWhere(t *testing.T) {
 		// YAML itself.
 		{
 			"kafka: [",
-			"t.yaml:1:8: not valid YAML: sequence end token ']' not found",
+			"t.yaml:1:8: not valid YAML: this [ is not closed",
+		},
+		{
+			inRollup("dimensions: {host: host.name\nmeasures: {a: b}"),
+			"t.yaml:7:5: not valid YAML: the { of line 6, column 17 is not closed before this, or text in it needs quotes",
+		},
+		{
+			"kafka: {group: a}\nhttp: {listen: ${LISTEN}}",
+			"t.yaml:2:17: not valid YAML: inside braces and brackets, text with ${ needs quotes",
 		},
 		{
 			"kafka:\n\tgroup: a",
