@@ -48,6 +48,11 @@ describe('a filter by values', () => {
     expect(filterBy({ values })).toEqual(expected ? [{ dimension: 'host', op: '=', values: expected }] : []);
   });
 
+  test('by All leaves nothing but events without a value, where it excludes', () => {
+    const without = [{ dimension: 'host', op: '!exists', values: [] }];
+    expect(filterBy({ op: '!=', values: ['$every'] })).toEqual(without);
+  });
+
   test('takes the one value of a repeated panel although the variable stands for All', () => {
     const scopedVars = { every: { value: 'host002', text: 'host002' } };
     expect(filterBy({ values: ['$every'] }, scopedVars)).toEqual([{ dimension: 'host', op: '=', values: ['host002'] }]);

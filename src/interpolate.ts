@@ -5,7 +5,7 @@ import { isAnnotations, toNumber, withDefaults } from './query';
 import { Variables } from './template';
 import { type Filter, type NumberOrVariable, type TidemarkQuery } from './types';
 
-/** Replaces the dashboard variables in a query. A filter by a variable that stands for All, or for nothing, is left out. */
+/** Replaces the dashboard variables in a query. A filter by a variable that stands for All, or for nothing, is left out; one that excludes All keeps events without a value. */
 export function interpolateQuery(
   partial: TidemarkQuery,
   templateSrv: TemplateSrv,
@@ -55,7 +55,7 @@ function interpolateFilter(filter: Filter, variables: Variables): Filter | undef
     return keep({ ...filter, dimension }, values.includes(undefined) ? [] : values);
   }
   if (filter.values.some((value) => variables.standsForAll(value))) {
-    return undefined;
+    return filter.op === '!=' ? { ...filter, dimension, op: '!exists', values: [] } : undefined;
   }
   return keep({ ...filter, dimension }, unique(filter.values.flatMap((value) => variables.expand(value))));
 }

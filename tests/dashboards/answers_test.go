@@ -201,7 +201,7 @@ func expected(spec *rollup.Definition, q *query.Query) (series int, events int64
 	for _, k := range keysOf(spec) {
 		kept := true
 		for _, f := range q.Filters {
-			kept = kept && slices.Contains(f.Values, k.values[f.Dimension]) == (f.Op == "=")
+			kept = kept && f.Op != query.OpExistsNo && slices.Contains(f.Values, k.values[f.Dimension]) == (f.Op == query.OpOneOf)
 		}
 		if !kept {
 			continue
@@ -216,7 +216,7 @@ func expected(spec *rollup.Definition, q *query.Query) (series int, events int64
 	return len(groups), events
 }
 
-// leaveOutAll removes the filters by variables that stand for All, as the plugin's front end does. Every query is to be narrowed by a variable or a value.
+// leaveOutAll narrows a query as the plugin's front end does where variables stand for All. Every query is to be narrowed by a variable or a value.
 func leaveOutAll(t *testing.T, d *dashboard, raw json.RawMessage) json.RawMessage {
 	t.Helper()
 	fields, filters := map[string]any{}, struct{ Filters []query.Filter }{}
@@ -226,16 +226,20 @@ func leaveOutAll(t *testing.T, d *dashboard, raw json.RawMessage) json.RawMessag
 	if len(filters.Filters) == 0 {
 		t.Error("no variable narrows the query")
 	}
-	fields["filters"] = slices.DeleteFunc(filters.Filters, func(f query.Filter) bool {
+	var kept []query.Filter
+	for _, f := range filters.Filters {
 		name, isVariable := strings.CutPrefix(f.Values[0], "$")
-		if !isVariable {
-			return false
-		}
-		if v := d.variable(name); v == nil || name != f.Dimension || len(f.Values) != 1 {
+		if v := d.variable(name); isVariable && (v == nil || name != f.Dimension || len(f.Values) != 1) {
 			t.Fatalf("the filter on %s has %q, which is not the variable of that dimension", f.Dimension, f.Values)
 		}
-		return true
-	})
+		switch {
+		case !isVariable:
+			kept = append(kept, f)
+		case f.Op == query.OpNoneOf: // all values are excluded
+			kept = append(kept, query.Filter{Dimension: f.Dimension, Op: query.OpExistsNo})
+		}
+	}
+	fields["filters"] = kept
 	narrowed, err := json.Marshal(fields)
 	if err != nil {
 		t.Fatal(err)
