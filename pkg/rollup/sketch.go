@@ -82,6 +82,9 @@ func ParseSketch(b []byte) (s *Sketch, err error) {
 			s, err = nil, fmt.Errorf("read a sketch: %v", r)
 		}
 	}()
+	if err := checkSketch(b[1:]); err != nil {
+		return nil, fmt.Errorf("read a sketch: it is damaged: %w", err)
+	}
 	values, err := ddsketch.DecodeDDSketch(b[1:], store.BufferedPaginatedStoreConstructor, sketchMapping)
 	if err != nil {
 		return nil, fmt.Errorf("read a sketch: %w", err)

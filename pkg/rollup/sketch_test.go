@@ -79,6 +79,28 @@ func TestSketchesOfNewerReleasesAreRefused(t *testing.T) {
 	}
 }
 
+func TestDamagedSketchesAreRefused(t *testing.T) {
+	s := rollup.NewSketch()
+	for _, v := range []float64{0, 1, 1, 1000, 1e9, -3, -math.MaxFloat64, math.SmallestNonzeroFloat64} {
+		s.Add(v)
+	}
+	whole := s.Append(nil)
+	for n := range whole { // one that is cut off between two parts is another whole one
+		if part, err := rollup.ParseSketch(whole[:n]); err == nil && !bytes.Equal(part.Append(nil), whole[:n]) {
+			t.Errorf("%d of %d bytes were read as %x", n, len(whole), part.Append(nil))
+		}
+	}
+	for name, b := range map[string][]byte{
+		"a bin that no number is in":      {1, 0x05, 1, 0xfe, 0xff, 0xff, 0xff, 0x0f, 2},
+		"another mapping":                 {1, 0x02},
+		"a way of writing bins not known": {1, 0x1d, 1, 0, 2},
+	} {
+		if _, err := rollup.ParseSketch(b); err == nil {
+			t.Errorf("%s: %x was read", name, b)
+		}
+	}
+}
+
 func FuzzParseSketch(f *testing.F) {
 	s := rollup.NewSketch()
 	f.Add(s.Append(nil))
@@ -92,5 +114,10 @@ func FuzzParseSketch(f *testing.F) {
 			return
 		}
 		s.Quantile(0.5)
+		merged := rollup.NewSketch()
+		merged.Merge(s)
+		if _, err := rollup.ParseSketch(merged.Append(nil)); err != nil {
+			t.Errorf("what was read cannot be read again: %v", err)
+		}
 	})
 }
