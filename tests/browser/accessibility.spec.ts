@@ -66,9 +66,8 @@ for (const theme of THEMES) {
       await expectAccessible(heading, page.getByRole('list', { name: 'What do you want to know?' }));
     });
     await test.step('of an alert rule', async () => {
-      const rule = {
-        queries: [{ refId: 'A', datasourceUid: source.uid, model: { refId: 'A', ...QUERY, read: 'live' } }],
-      };
+      const asked = { refId: 'A', datasourceUid: source.uid, relativeTimeRange: { from: 600, to: 0 } };
+      const rule = { queries: [{ ...asked, model: { refId: 'A', ...QUERY, read: 'live' } }] };
       await page.goto(`/alerting/new/alerting?defaults=${encodeURIComponent(JSON.stringify(rule))}&theme=${theme}`);
       await expect(combobox(page, 'Show statistic')).toHaveValue('Ratio');
       await expectAccessible(combobox(page, 'Show statistic'), page.getByRole('radiogroup', { name: 'Read mode' }));
