@@ -208,7 +208,7 @@ func runBenchmark(ctx context.Context, o *benchmarkOptions, events generate.Opti
 		}
 		if err := part.run(ctx); err != nil {
 			if ctx.Err() != nil {
-				return interruptedError{err}
+				return interrupted(ctx, err)
 			}
 			return fmt.Errorf("%s: %w", part.title, err)
 		}
@@ -220,6 +220,14 @@ func runBenchmark(ctx context.Context, o *benchmarkOptions, events generate.Opti
 		return printReportJSON(out, b.report)
 	}
 	return nil
+}
+
+// interrupted leaves of an error what concerns the one who interrupted the command: what is left behind.
+func interrupted(ctx context.Context, err error) error {
+	if left := new(leftError); errors.As(err, left) {
+		return interruptedError{*left}
+	}
+	return ctx.Err()
 }
 
 // benchmark is one run of the command.

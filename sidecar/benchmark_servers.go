@@ -137,7 +137,11 @@ func (r *benchmarkRun) startSidecar(ctx context.Context) error {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
-	if r.sidecar, err = startChild(ctx, "tidemark run", r.passwords(), func([]byte) {}, "bench", "sidecar", "--config", path, "--profile", r.profile); err != nil {
+	arguments := []string{"bench", "sidecar", "--config", path}
+	if r.profile != "" {
+		arguments = append(arguments, "--profile", r.profile)
+	}
+	if r.sidecar, err = startChild(ctx, "tidemark run", r.passwords(), func([]byte) {}, arguments...); err != nil {
 		return err
 	}
 	for {
@@ -228,6 +232,11 @@ func settings(all map[string]string, password string) map[string]any {
 	return kept
 }
 
+// leftError says what a run has left behind.
+type leftError struct{ error }
+
+func (e leftError) Unwrap() error { return e.error }
+
 // cleanTimeout bounds the removal of what a run made.
 const cleanTimeout = 30 * time.Second
 
@@ -242,7 +251,7 @@ func (r *benchmarkRun) close(ctx context.Context) error {
 	if r.servers != nil && r.feed != nil {
 		r.notes.say("bench: removing the topic, the group and the indices %s", r.name)
 		if e := errors.Join(r.removeFromKafka(ctx), r.removeFromElasticsearch(ctx)); e != nil {
-			err = errors.Join(err, fmt.Errorf("remove what is named %s yourself: %w", r.name, e))
+			err = errors.Join(err, leftError{fmt.Errorf("remove what is named %s yourself: %w", r.name, e)})
 		}
 	}
 	if r.elastic != nil {

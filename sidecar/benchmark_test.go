@@ -112,7 +112,7 @@ func TestBenchLeavesNothingBehind(t *testing.T) {
 			notes := &interruptingNotes{at: interruptAt, interrupt: cancel}
 			var out bytes.Buffer
 			code := execute(ctx, []string{"bench", "--only", "whole", "--config", path, "--events", events, "--format", "json"}, &out, notes)
-			if want := map[bool]int{true: 0, false: exitFailure}[interruptAt == ""]; code != want {
+			if want := map[bool]int{true: 0, false: exitInterrupted}[interruptAt == ""]; code != want {
 				t.Errorf("exit status %d, want %d:\n%s\n%s", code, want, &out, notes)
 			}
 			expectNothing(t, kafka, store)

@@ -44,56 +44,6 @@ func (d *decoder) config(body ast.Node, c *Config) {
 	d.value(body, reflect.ValueOf(c).Elem(), "", false)
 }
 
-// maxYAMLDepth is far beyond what the types can hold.
-const maxYAMLDepth = 32
-
-// collectAnchors notes the anchors of the whole file.
-func (d *decoder) collectAnchors(n ast.Node, depth int) {
-	if depth > maxYAMLDepth {
-		return
-	}
-	switch n := n.(type) {
-	case *ast.AnchorNode:
-		d.anchors[n.Name.GetToken().Value] = n.Value
-		d.collectAnchors(n.Value, depth+1)
-	case *ast.MappingNode:
-		for _, entry := range n.Values {
-			d.collectAnchors(entry.Value, depth+1)
-		}
-	case *ast.MappingValueNode:
-		d.collectAnchors(n.Value, depth+1)
-	case *ast.SequenceNode:
-		for _, entry := range n.Values {
-			d.collectAnchors(entry, depth+1)
-		}
-	}
-}
-
-// resolve follows anchors and aliases to what they stand for. Nil is what cannot be resolved, and was reported.
-func (d *decoder) resolve(n ast.Node, path string) ast.Node {
-	for range maxYAMLDepth {
-		switch node := n.(type) {
-		case *ast.AnchorNode:
-			n = node.Value
-		case *ast.AliasNode:
-			name := node.Value.GetToken().Value
-			target, known := d.anchors[name]
-			if !known {
-				d.fail(path, "the alias %q has no anchor", "*"+name)
-				return nil
-			}
-			n = target
-		case *ast.TagNode:
-			d.fail(path, "the tag %s is not supported: leave it out", node.Start.Value)
-			return nil
-		default:
-			return n
-		}
-	}
-	d.fail(path, "the alias refers to itself")
-	return nil
-}
-
 // value decodes a node into v.
 func (d *decoder) value(n ast.Node, v reflect.Value, path string, secret bool) {
 	if d.values++; n == nil || d.values > maxValues {

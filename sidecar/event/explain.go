@@ -40,7 +40,7 @@ func explain(message, source string, at int) string {
 		switch character[1] {
 		case "@":
 			path := pathBefore.FindString(before) + pathAfter.FindString(after)
-			return fmt.Sprintf(`%s is no name: a field that is called so is $env["%s"]`, path, path)
+			return fmt.Sprintf(`%s is no name: a field that is called so is $env[%q]`, path, path)
 		case "“", "”", "„", "‘", "’":
 			return fmt.Sprintf(`%s begins no text: use " or '`, character[1])
 		}
