@@ -14,11 +14,11 @@ describe('top', () => {
     expect(changed()).toMatchObject({ top: 10 });
   });
 
-  test('without a number means all', async () => {
-    const { changed } = await showEditor({ top: 3 });
+  test('without a number means all, of which none is another', async () => {
+    const { changed } = await showEditor({ top: 3, other: true });
     await userEvent.clear(screen.getByRole('textbox', { name: 'Top series' }));
     await userEvent.tab();
-    expect(changed()?.top).toBeUndefined();
+    expect(changed()).toMatchObject({ top: undefined, other: undefined });
   });
 
   test.each([

@@ -53,7 +53,10 @@ export function SeriesClauses({ query, variables, isAlert, onChange }: Props) {
         inputMode="numeric"
         invalid={!isTop(query.top)}
         minWidth={8}
-        onCommit={(text) => onChange({ top: toNumber(text) })}
+        onCommit={(text) => {
+          const top = toNumber(text);
+          onChange({ top, other: top === undefined ? undefined : query.other });
+        }}
       />
       {(query.top || query.other) && (
         <Clause
