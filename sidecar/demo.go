@@ -136,9 +136,9 @@ func runDemo(ctx context.Context, o demoOptions, terminal slog.Handler, out io.W
 	cfg.Kafka.SessionTimeout = 6 * time.Second
 
 	if o.data != "" {
-		release, err := holdFolder(o.data)
-		if err != nil {
-			return err
+		release, failed := holdFolder(o.data)
+		if failed != nil {
+			return failed
 		}
 		defer func() { err = errors.Join(err, release()) }()
 	}
