@@ -10,7 +10,7 @@ import (
 var nothingDiffers = regexp.MustCompile(`(?m)^windows that differed +0$`)
 
 // somethingMade is what a downsample says that has something to do.
-var somethingMade = regexp.MustCompile(`(?m)^coarser tiers: [1-9][0-9]* windows? made, [1-9][0-9]* documents? written$`)
+var somethingMade = regexp.MustCompile(`(?m)^coarser tiers: [1-9][0-9,]* windows? made, [1-9][0-9,]* documents? written$`)
 
 // commands has the sidecar's own commands look at what is left: they must find nothing either. Coarser tiers that are made anew must be what they were.
 func (r *run) commands(ctx context.Context, tallies []*tally) error {
