@@ -16,6 +16,7 @@ var (
 // checkSketch makes sure that an encoded sketch is whole, and that its bins are of numbers: the library takes what is there of one that is cut off, and
 // makes room for every bin up to the furthest.
 func checkSketch(b []byte) error {
+	var total float64
 	for len(b) > 0 {
 		flag, err := encoding.DecodeFlag(&b)
 		if err != nil {
@@ -23,9 +24,9 @@ func checkSketch(b []byte) error {
 		}
 		switch {
 		case flag.Type() == encoding.FlagTypePositiveStore, flag.Type() == encoding.FlagTypeNegativeStore:
-			err = checkBins(&b, flag.SubFlag())
+			err = checkBins(&b, flag.SubFlag(), &total)
 		case flag == encoding.FlagZeroCountVarFloat:
-			err = checkCount(&b)
+			err = checkCount(&b, &total)
 		default:
 			err = errors.New("it has a part that is none of its values")
 		}
@@ -37,7 +38,7 @@ func checkSketch(b []byte) error {
 }
 
 // checkBins checks the bins of the values on one side of zero, and goes on behind them.
-func checkBins(b *[]byte, how encoding.SubFlag) error {
+func checkBins(b *[]byte, how encoding.SubFlag, total *float64) error {
 	n, err := encoding.DecodeUvarint64(b)
 	if err != nil {
 		return err
@@ -66,7 +67,7 @@ func checkBins(b *[]byte, how encoding.SubFlag) error {
 			return fmt.Errorf("it has the bin %d, which no number is in", bin)
 		}
 		if how != encoding.BinEncodingIndexDeltas {
-			if err := checkCount(b); err != nil {
+			if err := checkCount(b, total); err != nil {
 				return err
 			}
 		}
@@ -74,15 +75,15 @@ func checkBins(b *[]byte, how encoding.SubFlag) error {
 	return nil
 }
 
-// checkCount checks how many values are in a bin.
-func checkCount(b *[]byte) error {
+// checkCount checks how many values are in a bin, and adds them to the total, of which a sketch has to be able to count each one.
+func checkCount(b *[]byte, total *float64) error {
 	const exact = 1 << 53 // beyond, a float64 does not count one by one
 	n, err := encoding.DecodeVarfloat64(b)
 	if err != nil {
 		return err
 	}
-	if !(n >= 0 && n <= exact) {
-		return fmt.Errorf("%g values are in a bin", n)
+	if *total += n; !(n >= 0 && *total <= exact) {
+		return fmt.Errorf("%g values are in a bin, %g in all", n, *total)
 	}
 	return nil
 }

@@ -108,6 +108,7 @@ func FuzzParseSketch(f *testing.F) {
 		s.Add(v)
 	}
 	f.Add(s.Append(nil))
+	f.Add([]byte("\x01\x05\x03000j\x000")) // a bin told twice, which holds more than can be counted
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := rollup.ParseSketch(b)
 		if err != nil {
