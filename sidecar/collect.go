@@ -35,8 +35,8 @@ func newCollectCommand(logging *logOptions) *cobra.Command {
 				cfg.Collect.Topic = topic
 			}
 			if c.Flags().Changed("period") {
-				if period < config.MinCollectPeriod || period > config.MaxCollectPeriod {
-					return usageError{fmt.Errorf("--period %s: 100ms to 1h are allowed", period)}
+				if err := config.CheckCollectPeriod(period); err != nil {
+					return usageError{fmt.Errorf("--period %w", err)}
 				}
 				cfg.Collect.Period = period
 			}

@@ -119,12 +119,7 @@ func (b *bench) change(changes ...func(fields map[string]any)) int64 {
 // TestReplayMendsSketches damages sketches, which keeps the coarser tiers from being made until a replay has mended them.
 func TestReplayMendsSketches(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b *bench) {
-		configuration := b.configure("groupings: [[host], []]", "groupings: [[host], []]\n        percentiles: [n]\n        distinct: {paths: path}\n        tiers: [1m, 1h]")
-		b.produce(0, 300)
-		b.produce(7200, 100)
-		run := b.start(configuration)
-		b.await(run)
-		b.awaitTiers(run)
+		configuration, run := b.startTiered("\n        percentiles: [n]\n        distinct: {paths: path}")
 		set := func(field, value string) func(map[string]any) {
 			return func(fields map[string]any) { fields[field] = value }
 		}

@@ -72,8 +72,8 @@ func newDemoCommand(logging *logOptions) *cobra.Command {
 
 // check finds what is wrong with the flags.
 func (o *demoOptions) check() error {
-	if o.period < config.MinCollectPeriod || o.period > config.MaxCollectPeriod {
-		return fmt.Errorf("--period %s: 100ms to 1h are allowed", o.period)
+	if err := config.CheckCollectPeriod(o.period); err != nil {
+		return fmt.Errorf("--period %w", err)
 	}
 	if o.duration < 0 {
 		return fmt.Errorf("--duration %s: it cannot be negative", o.duration)

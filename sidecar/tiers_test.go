@@ -134,15 +134,22 @@ func TestCoarserTiersAreMadeKeptAndRemoved(t *testing.T) {
 	})
 }
 
+// startTiered starts a sidecar whose rollup has more settings and coarser tiers, and waits until these hold events of two hours.
+func (b *bench) startTiered(more string) (configuration string, run *running) {
+	b.t.Helper()
+	configuration = b.configure("groupings: [[host], []]", "groupings: [[host], []]"+more+"\n        tiers: [1m, 1h]")
+	b.produce(0, 300)
+	b.produce(7200, 100)
+	run = b.start(configuration)
+	b.await(run)
+	b.awaitTiers(run)
+	return configuration, run
+}
+
 // TestReplayMakesCoarserTiersAnew damages documents of the finest tier in a way that reaches the coarser ones.
 func TestReplayMakesCoarserTiersAnew(t *testing.T) {
 	onEveryBackend(t, func(t *testing.T, b *bench) {
-		configuration := b.configure("groupings: [[host], []]", "groupings: [[host], []]\n        tiers: [1m, 1h]")
-		b.produce(0, 300)
-		b.produce(7200, 100)
-		run := b.start(configuration)
-		b.await(run)
-		b.awaitTiers(run)
+		configuration, run := b.startTiered("")
 		b.damage()
 		b.must("downsample", "--config", configuration, "--from", "2025-12-31T00:00:00Z", "--to", "2026-01-01T01:00:00Z")
 		if maps.Equal(b.tierSums(rollup.Tier(time.Hour), "host,path", 0), b.tierTruth(rollup.Tier(time.Hour), 0, testOrigin+7_200_000)) {

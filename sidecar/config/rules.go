@@ -15,8 +15,8 @@ import (
 
 // The limits of collect.period.
 const (
-	MinCollectPeriod = 100 * time.Millisecond
-	MaxCollectPeriod = time.Hour
+	minCollectPeriod = 100 * time.Millisecond
+	maxCollectPeriod = time.Hour
 )
 
 var topicPattern = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
@@ -54,6 +54,14 @@ func (v *validator) duration(path string, d, least, most time.Duration) {
 	if d < least || d > most {
 		v.fail(path, "%s is not possible: %s to %s are allowed", spell(d), spell(least), spell(most))
 	}
+}
+
+// CheckCollectPeriod says what keeps a duration from being a collect.period, or nil.
+func CheckCollectPeriod(d time.Duration) error {
+	if d < minCollectPeriod || d > maxCollectPeriod {
+		return fmt.Errorf("%s: %s to %s are allowed", d, minCollectPeriod, spell(maxCollectPeriod))
+	}
+	return nil
 }
 
 // spell writes a duration as the file does.

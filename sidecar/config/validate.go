@@ -142,7 +142,7 @@ func (v *validator) live(c *Config) {
 
 func (v *validator) collect(c *Collect) {
 	v.topic("collect.topic", c.Topic)
-	v.duration("collect.period", c.Period, MinCollectPeriod, MaxCollectPeriod)
+	v.duration("collect.period", c.Period, minCollectPeriod, maxCollectPeriod)
 	if c.Processes < 0 || c.Processes > 100 {
 		v.fail("collect.processes", "%d is not possible: 0 to 100 are allowed", c.Processes)
 	}
