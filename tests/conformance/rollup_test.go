@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidemark/tidemark/pkg/elastic"
 	"github.com/tidemark/tidemark/pkg/rollup"
+	"github.com/tidemark/tidemark/tests/servers"
 )
 
 const lineage = 3
@@ -73,13 +74,7 @@ func documents() []*rollup.Document {
 func TestRollupDocumentsAreCountedOnceHoweverOftenTheyAreWritten(t *testing.T) {
 	each(t, func(t *testing.T, s *session) {
 		d := logWrites()
-		template, err := rollup.Template(s.prefix, d, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.client.PutIndexTemplate(t.Context(), rollup.TemplateName(s.prefix, d.Name), template); err != nil {
-			t.Fatal(err)
-		}
+		servers.PutTemplate(t, s.client, s.prefix, d)
 		var body, stale bytes.Buffer
 		for _, doc := range documents() {
 			appendDocument(&body, s.prefix, d, doc)

@@ -132,13 +132,7 @@ func tellProgress(t *testing.T, client *elastic.Client, prefix string, d *rollup
 // write writes documents of a rollup, after its template.
 func write(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition, documents []*rollup.Document) {
 	t.Helper()
-	template, err := rollup.Template(prefix, d, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(prefix, d.Name), template); err != nil {
-		t.Fatal(err)
-	}
+	servers.PutTemplate(t, client, prefix, d)
 	for some := range slices.Chunk(documents, 5000) {
 		var body bytes.Buffer
 		for _, doc := range some {

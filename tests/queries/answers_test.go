@@ -153,13 +153,7 @@ func write(t *testing.T, client *elastic.Client, prefix string, d *rollup.Defini
 // writeKept writes documents, to be found at once, and removes their indices at the end of the test.
 func writeKept(t *testing.T, client *elastic.Client, prefix string, d *rollup.Definition, documents []kept) {
 	t.Helper()
-	template, err := rollup.Template(prefix, d, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(prefix, d.Name), template); err != nil {
-		t.Fatal(err)
-	}
+	servers.PutTemplate(t, client, prefix, d)
 	indices := map[string]bool{}
 	var body bytes.Buffer
 	for _, doc := range documents {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/tidemark/tidemark/pkg/elastic"
+	"github.com/tidemark/tidemark/pkg/rollup"
 	"github.com/tidemark/tidemark/sidecar/embedded"
 )
 
@@ -90,4 +92,16 @@ func closeWith(t testing.TB, server *node) {
 			t.Error(err)
 		}
 	})
+}
+
+// PutTemplate installs the index template of a rollup, which is to be there before its first document.
+func PutTemplate(t testing.TB, client *elastic.Client, prefix string, d *rollup.Definition) {
+	t.Helper()
+	template, err := rollup.Template(prefix, d, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.PutIndexTemplate(t.Context(), rollup.TemplateName(prefix, d.Name), template); err != nil {
+		t.Fatal(err)
+	}
 }
